@@ -1,0 +1,24 @@
+"""What many tests share: where the real media is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+SHARED_DATA = REPOSITORY.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real test media beside the checkout."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("the real media folder ../shared/data is not beside this checkout")
+    return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def examples() -> Path:
+    """The bundled real media."""
+    return REPOSITORY / "examples"
