@@ -1,0 +1,209 @@
+"""Every default, once.
+
+The command line, the config file ``amc.toml`` and the docs read the defaults here. A value comes, in this order,
+from the command line, from ``--config FILE`` or ``amc.toml`` beside the timeline or in the working folder, and
+from this module.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, get_type_hints
+
+from amc_otio.errors import UsageError
+
+ANALYSIS_RATE: Final = 48_000
+"""Hz of the analysis clock on which every window and join is counted."""
+WINDOW_S: Final = 1.0
+"""Length of a window in seconds (paper, section 2.2)."""
+N_FFT: Final = 2048
+"""STFT window of the paper's mel and MFCC, in samples at 48 kHz (section 2.2)."""
+HOP: Final = 1024
+"""STFT hop of the paper's mel and MFCC, in samples at 48 kHz (section 2.2)."""
+N_MELS: Final = 128
+"""Mel bands. The paper does not say; librosa's default."""
+
+MODES: Final = ("replace", "align", "insert")
+QUERIES: Final = ("before", "around", "after")
+METHODS: Final = ("max-ss-adaptive", "max-ss", "crossfade", "concatenate")
+CONVENTIONS: Final = ("power", "magnitude", "db", "centred")
+OFFSETS: Final = ("auto", "exact", "frames")
+SHORT_SHOTS: Final = ("refuse", "keep")
+INDEX_KINDS: Final = ("auto", "annoy", "exact")
+
+
+@dataclass(frozen=True)
+class MatchSettings:
+    """What counts as a match (section 2.1 and the editor's constraints)."""
+
+    representation: str = "sfx"
+    k: int = 10
+    query: str = "before"
+    neighbourhood_s: float = 5.0
+    """No window of the outgoing clip's own source nearer than this to the edit point."""
+    same_source: bool = True
+    """False leaves out every window of the outgoing clip's own source."""
+    per_source: int = 1
+    """How many windows of one source may be proposed; 0 is any number."""
+    min_remaining_s: float = 0.25
+    """Sound that a source must still hold after the in point."""
+    max_level_step_lu: float = 12.0
+    """Largest loudness jump that is still proposed, in LU; 0 is any."""
+    silence_dbfs: float = -70.0
+    """A window below this level is silent and is never a match."""
+    near_duplicate: float = 0.985
+    """Two matches at least this alike are compared as waveforms; the same recording is proposed once."""
+    index: str = "auto"
+
+
+@dataclass(frozen=True)
+class JoinSettings:
+    """How two sounds are joined (section 2.4 and equation (2))."""
+
+    method: str = "max-ss-adaptive"
+    phi: float = 8.0
+    convention: str = "power"
+    fade_s: float = 0.25
+    """Length of a fixed crossfade, for the method ``crossfade``."""
+    max_fade_s: float = WINDOW_S
+
+
+@dataclass(frozen=True)
+class EditSettings:
+    """What an edit means on the timeline (docs/editing.md)."""
+
+    mode: str = "replace"
+    ripple: bool = False
+    audio_only: bool = False
+    length_s: float = 2.0
+    """Record length of an inserted shot, or of one appended at a track's end."""
+    short: str = "refuse"
+    """A shot shorter than the record length: ``refuse`` it, or ``keep`` the present shot's rest behind it."""
+    offsets: str = "auto"
+    min_frames: int = 2
+    """The shortest clip that an edit may leave, in frames."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of a run."""
+
+    match: MatchSettings = field(default_factory=MatchSettings)
+    join: JoinSettings = field(default_factory=JoinSettings)
+    edit: EditSettings = field(default_factory=EditSettings)
+
+    def replace(self, values: Mapping[str, Any]) -> Settings:
+        """Return a copy with ``{"match.k": 5, ...}`` put in; ``None`` values are passed over."""
+        grouped: dict[str, dict[str, Any]] = {}
+        for key, value in values.items():
+            section, _, name = key.partition(".")
+            if value is not None:
+                grouped.setdefault(section, {})[name] = value
+        return check(_merged(self, grouped, "option"))
+
+
+_CHOICES: Final[dict[str, tuple[str, ...]]] = {
+    "match.query": QUERIES,
+    "match.index": INDEX_KINDS,
+    "join.method": METHODS,
+    "join.convention": CONVENTIONS,
+    "edit.mode": MODES,
+    "edit.short": SHORT_SHOTS,
+    "edit.offsets": OFFSETS,
+}
+# Lowest and highest value that makes sense.
+_BOUNDS: Final[dict[str, tuple[float, float]]] = {
+    "match.k": (1, 1000),
+    "match.neighbourhood_s": (0, 1e6),
+    "match.per_source": (0, 1000),
+    "match.min_remaining_s": (0, 3600),
+    "match.max_level_step_lu": (0, 200),
+    "match.silence_dbfs": (-200, 0),
+    "match.near_duplicate": (0, 1.01),
+    "join.phi": (1e-6, 1e6),
+    "join.fade_s": (0, 10),
+    "join.max_fade_s": (0, 10),
+    "edit.length_s": (0.02, 3600),
+    "edit.min_frames": (1, 1000),
+}
+
+
+def _merged(settings: Settings, values: Mapping[str, Any], origin: str) -> Settings:
+    sections: dict[str, Any] = {}
+    for section, given in values.items():
+        current = (
+            getattr(settings, section, None) if section in {f.name for f in dataclasses.fields(settings)} else None
+        )
+        if current is None or not isinstance(given, Mapping):
+            known = ", ".join(f"[{f.name}]" for f in dataclasses.fields(Settings))
+            raise UsageError(origin, f"'{section}' is no section of settings", f"known are {known}")
+        hints = get_type_hints(type(current))
+        checked: dict[str, Any] = {}
+        for name, value in given.items():
+            if name not in hints:
+                raise UsageError(origin, f"'{section}.{name}' is no setting", f"known are {', '.join(hints)}")
+            checked[name] = _typed(hints[name], value, f"{section}.{name}", origin)
+        sections[section] = dataclasses.replace(current, **checked)
+    return dataclasses.replace(settings, **sections)
+
+
+def _typed(kind: type, value: Any, name: str, origin: str) -> Any:
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if type(value) is not kind:
+        raise UsageError(origin, f"'{name}' must be a {kind.__name__}, not {value!r}")
+    return value
+
+
+def check(settings: Settings) -> Settings:
+    """Return `settings` unchanged, or raise `UsageError` naming the first value that makes no sense."""
+    for key, allowed in _CHOICES.items():
+        section, name = key.split(".")
+        value = getattr(getattr(settings, section), name)
+        if value not in allowed:
+            raise UsageError(key, f"'{value}' is not known", f"choose one of {', '.join(allowed)}")
+    for key, (low, high) in _BOUNDS.items():
+        section, name = key.split(".")
+        value = getattr(getattr(settings, section), name)
+        if not low <= value <= high:
+            raise UsageError(key, f"{value} is out of range", f"give a number from {low:g} to {high:g}")
+    return settings
+
+
+def load(path: Path | None = None, beside: Path | None = None) -> Settings:
+    """Read settings from a TOML file.
+
+    Parameters
+    ----------
+    path
+        The file named by the user; it must exist.
+    beside
+        A folder in which ``amc.toml`` is looked for before the working folder.
+
+    Raises
+    ------
+    UsageError
+        When the file cannot be read or holds something unknown.
+    """
+    if path is None:
+        for folder in (beside, Path.cwd()):
+            if folder is not None and (folder / "amc.toml").is_file():
+                path = folder / "amc.toml"
+                break
+    if path is None:
+        return Settings()
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(path, f"cannot be read ({error.strerror})", "give a TOML file with --config") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(path, f"is not TOML ({error})", "mend it or leave it out") from error
+    return check(_merged(Settings(), values, str(path)))

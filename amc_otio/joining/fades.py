@@ -1,0 +1,110 @@
+"""Fade gains and where a fade of a wanted length fits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Room:
+    """Samples that a fade may take on either side of the point.
+
+    Attributes
+    ----------
+    outgoing_before
+        Of the outgoing clip before its out point, inside the clip and clear of an earlier transition.
+    outgoing_after
+        Its tail handle: media after the out point.
+    incoming_before
+        The head handle: media before the in point.
+    incoming_after
+        Of the incoming clip after its in point, inside its record length.
+    """
+
+    outgoing_before: int
+    outgoing_after: int
+    incoming_before: int
+    incoming_after: int
+
+    @property
+    def before(self) -> int:
+        """Longest part of a fade before the point."""
+        return max(0, min(self.outgoing_before, self.incoming_before))
+
+    @property
+    def after(self) -> int:
+        """Longest part of a fade after the point."""
+        return max(0, min(self.outgoing_after, self.incoming_after))
+
+    def limits(self) -> tuple[str, str]:
+        """Names, in words, of what limits the fade before and after the point."""
+        before = "head handle" if self.incoming_before <= self.outgoing_before else "outgoing clip's length"
+        after = "tail handle" if self.outgoing_after <= self.incoming_after else "incoming clip's length"
+        return before, after
+
+
+@dataclass(frozen=True)
+class Fade:
+    """A fade placed around a point; ``before + after`` samples long.
+
+    ``clamped_by`` names in words what kept it from being as long as wanted, or from being centred.
+    """
+
+    before: int
+    after: int
+    clamped_by: tuple[str, ...]
+
+    @property
+    def length(self) -> int:
+        """Samples from the first to the last of the fade."""
+        return self.before + self.after
+
+
+def place(wanted: float, longest: int, room: Room) -> Fade:
+    """Centre a fade of `wanted` samples on the point, as far as window and handles allow.
+
+    Section 2.4 says "with length and overlap of l seconds" and not where; we centre the fade on the point that
+    Max-SS found, and where one side has no room the other side takes what is missing, so that the two sounds stay
+    aligned as found.
+
+    Parameters
+    ----------
+    wanted
+        Length in samples; may be infinite.
+    longest
+        The longest length allowed, in samples: the window's.
+    room
+        What the handles hold.
+    """
+    clamps: list[str] = []
+    length = int(round(wanted)) if wanted <= longest else longest
+    if wanted > longest:
+        clamps.append("window")
+    before = length // 2
+    after = length - before
+    limit_before, limit_after = room.limits()
+    if before > room.before:
+        clamps.append(limit_before)
+        before, after = room.before, length - room.before
+    if after > room.after:
+        clamps.append(limit_after)
+        after = room.after
+        before = min(length - after, room.before)
+        if before + after < length and limit_before not in clamps:
+            clamps.append(limit_before)
+    return Fade(before, after, tuple(clamps))
+
+
+def gains(n: int, law: str = "equal-power") -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Fade-out and fade-in gains over `n` samples, each of shape ``(n,)``.
+
+    ``equal-power`` is the paper's square-root window: the squares of the two gains sum to one. ``equal-gain`` is
+    linear: the gains themselves sum to one. Taken at sample centres, so that the two are mirror images.
+    """
+    x = (np.arange(n) + 0.5) / max(n, 1)
+    if law == "equal-gain":
+        return 1.0 - x, x
+    return np.sqrt(1.0 - x), np.sqrt(x)

@@ -1,0 +1,81 @@
+"""How much record time an edit at a point has to work with, read from the track."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import opentimelineio as otio
+
+from amc_otio.errors import TimelineError
+from amc_otio.timeline.rational import seconds
+
+Path = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """The record room on both sides of an edit point, in exact seconds.
+
+    Attributes
+    ----------
+    outgoing
+        Record length of the outgoing clip.
+    outgoing_busy
+        How much of its head an earlier transition uses.
+    incoming
+        Record length of the incoming item; None at the end of the track.
+    incoming_busy
+        How much of the incoming item's tail a later transition uses.
+    tail_needed
+        How much sound after its end that later transition needs.
+    fills_gap
+        The incoming item is a gap, or there is none.
+    incoming_index
+        Child index of the incoming item; None at the end of the track.
+    """
+
+    outgoing: Fraction
+    outgoing_busy: Fraction
+    incoming: Fraction | None
+    incoming_busy: Fraction
+    tail_needed: Fraction
+    fills_gap: bool
+    incoming_index: int | None
+
+
+def track_at(timeline: otio.schema.Timeline, path: Sequence[int]) -> otio.schema.Track:
+    """Return the track at child indexes `path` from ``timeline.tracks``; hold the timeline while you use it."""
+    item: otio.core.SerializableObject = timeline.tracks
+    for index in path:
+        try:
+            item = item[index]
+        except (IndexError, TypeError) as error:
+            raise TimelineError(f"track {list(path)}", "is not in this timeline", "propose again") from error
+    if not isinstance(item, otio.schema.Track):
+        raise TimelineError(f"track {list(path)}", "is not a track in this timeline", "propose again")
+    return item
+
+
+def slot_at(track: otio.schema.Track, index: int) -> Slot:
+    """Read the slot around the boundary after child `index` of a track."""
+    children = list(track)
+    if not 0 <= index < len(children) or isinstance(children[index], otio.schema.Transition):
+        raise TimelineError(f"clip {index} of track '{track.name}'", "is not in this timeline", "propose again")
+    before = children[index - 1] if index else None
+    incoming_index = index + 1 if index + 1 < len(children) else None
+    incoming = children[incoming_index] if incoming_index is not None else None
+    if isinstance(incoming, otio.schema.Transition):
+        raise TimelineError(f"track '{track.name}'", "a transition is already at this cut", "remove it first")
+    later = children[index + 2] if index + 2 < len(children) else None
+    transition = later if isinstance(later, otio.schema.Transition) else None
+    return Slot(
+        outgoing=seconds(children[index].duration()),
+        outgoing_busy=seconds(before.out_offset) if isinstance(before, otio.schema.Transition) else Fraction(0),
+        incoming=seconds(incoming.duration()) if incoming is not None else None,
+        incoming_busy=seconds(transition.in_offset) if transition is not None else Fraction(0),
+        tail_needed=seconds(transition.out_offset) if transition is not None else Fraction(0),
+        fills_gap=incoming is None or isinstance(incoming, otio.schema.Gap),
+        incoming_index=incoming_index,
+    )
