@@ -1,0 +1,254 @@
+"""Carrying out edits on a copy of a timeline.
+
+Each edit replaces a run of children on each of its tracks and leaves everything else as it was. Edits are carried
+out from the end of the timeline to its start, so that earlier child indexes stay true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import opentimelineio as otio
+
+from amc_otio.errors import TimelineError
+from amc_otio.timeline.edits import Edit, RetrievedShot, TrackCut
+from amc_otio.timeline.rational import RationalTime, TimeRange, exact_rate, from_seconds, seconds
+from amc_otio.timeline.ripple import record_length, shift_after
+from amc_otio.timeline.slots import slot_at, track_at
+from amc_otio.timeline.undo import METADATA_KEY, Record, add_marker, replace_children
+
+
+@dataclass(frozen=True)
+class Applied:
+    """A new timeline, the records that undo it, and what an editor should know."""
+
+    timeline: otio.schema.Timeline
+    records: tuple[Record, ...]
+    notes: tuple[str, ...]
+
+
+def apply_edits(timeline: otio.schema.Timeline, edits: Sequence[Edit], rate: Fraction) -> Applied:
+    """Carry out `edits` on a copy of `timeline`.
+
+    Parameters
+    ----------
+    rate
+        The timeline's edit rate, for markers.
+
+    Raises
+    ------
+    TimelineError
+        When two edits change the same clip in ways that exclude each other, or an edit does not fit.
+    """
+    _check_conflicts(timeline, edits)
+    new = timeline.clone()
+    records: list[Record] = []
+    notes: list[str] = []
+    for edit in sorted(edits, key=lambda e: (e.record_time, e.name), reverse=True):
+        _apply_one(new, edit, rate, records, notes)
+    for edit in sorted(edits, key=lambda e: (e.record_time, e.name)):
+        records.append(add_marker(new, _marker(edit, rate)))
+    return Applied(new, tuple(records), tuple(notes))
+
+
+def touched(timeline: otio.schema.Timeline, edit: Edit) -> set[tuple[tuple[int, ...], int]]:
+    """The (track path, child index) of every item that an edit changes."""
+    items = set()
+    for cut in edit.cuts:
+        slot = slot_at(track_at(timeline, cut.track_path), cut.index)
+        items.add((cut.track_path, cut.index))
+        if slot.incoming_index is not None:
+            items.add((cut.track_path, slot.incoming_index))
+    return items
+
+
+def exclude_each_other(timeline: otio.schema.Timeline, one: Edit, other: Edit) -> bool:
+    """Whether one edit takes away or slips what the other was found for.
+
+    ``insert``, and ``align`` with ripple, only trim the shots on both sides: neighbours may both be made.
+    """
+
+    def only_trims(edit: Edit) -> bool:
+        return edit.mode == "insert" or (edit.mode == "align" and edit.ripple)
+
+    if only_trims(one) and only_trims(other):
+        return {c for c in one.cuts} == {c for c in other.cuts}
+    return bool(touched(timeline, one) & touched(timeline, other))
+
+
+def _check_conflicts(timeline: otio.schema.Timeline, edits: Sequence[Edit]) -> None:
+    for position, one in enumerate(edits):
+        for other in edits[position + 1 :]:
+            if exclude_each_other(timeline, one, other):
+                raise TimelineError(
+                    f"edit points {one.name} and {other.name}",
+                    "share a shot that one edit takes from the other",
+                    "choose one of them, then run again on the new timeline for the other",
+                )
+
+
+def _apply_one(
+    timeline: otio.schema.Timeline, edit: Edit, rate: Fraction, records: list[Record], notes: list[str]
+) -> None:
+    link = _new_link_group(timeline, edit)
+    change: Fraction | None = None
+    own = edit.cuts[0]
+    # Local to the stack that holds the track: its tracks share one time.
+    cut_time = record_length(list(track_at(timeline, own.track_path))[: own.index + 1])
+    audio_position = 0
+    for cut in edit.cuts:
+        track = track_at(timeline, cut.track_path)
+        is_audio = track.kind == otio.schema.TrackKind.Audio
+        if not is_audio and edit.shot is not None and not edit.shot.has_picture:
+            notes.append(
+                f"{edit.name}: {edit.shot.name} has no picture; track '{track.name}' keeps its cut (a J- or L-cut)"
+            )
+            continue
+        before = record_length(track)
+        records.append(_cut_track(timeline, cut, edit, is_audio, audio_position, link))
+        change = record_length(track) - before
+        audio_position += is_audio
+    if edit.ripple and change:
+        edited = {cut.track_path for cut in edit.cuts}
+        shifted, warnings = shift_after(timeline, own.track_path[:-1], edited, cut_time, change)
+        records.extend(shifted)
+        notes.extend(f"{edit.name}: {warning}" for warning in warnings)
+
+
+def _cut_track(
+    timeline: otio.schema.Timeline, cut: TrackCut, edit: Edit, is_audio: bool, position: int, link: int | None
+) -> Record:
+    track = track_at(timeline, cut.track_path)
+    slot = slot_at(track, cut.index)
+    children = list(track)
+    outgoing = children[cut.index]
+    incoming = children[slot.incoming_index] if slot.incoming_index is not None else None
+    shift = edit.cut_shift
+    new: list[otio.core.Composable] = [_trimmed(outgoing, Fraction(0), slot.outgoing + shift)]
+    if is_audio and (edit.fade_before or edit.fade_after):
+        new.append(_transition(edit, _rate_of(outgoing)))
+
+    if edit.mode == "align":
+        if incoming is None:
+            raise TimelineError(edit.name, "there is no incoming clip to align", "use replace or insert")
+        assert slot.incoming is not None
+        length = slot.incoming - (edit.in_shift if edit.ripple else shift)
+        new.append(_trimmed(incoming, edit.in_shift, length))
+    else:
+        if edit.shot is None:
+            raise TimelineError(edit.name, "the edit names no shot", "propose again")
+        room = slot.incoming - shift if slot.incoming is not None else None
+        length = edit.length if edit.length is not None else (room or Fraction(0))
+        new.append(_retrieved(timeline, edit, edit.shot, length, position, link, outgoing))
+        if incoming is not None and edit.mode == "insert" and edit.ripple:
+            new.append(incoming.clone())
+        elif room is not None and incoming is not None and not (edit.mode == "replace" and edit.ripple):
+            rest = room - length
+            if rest < 0:
+                raise TimelineError(edit.name, "the retrieved shot is longer than the room for it", "propose again")
+            if rest > 0:
+                assert slot.incoming is not None
+                new.append(_trimmed(incoming, slot.incoming - rest, rest))
+    count = 1 if incoming is None else 2
+    return replace_children(timeline, cut.track_path, cut.index, count, new)
+
+
+def _trimmed(item: otio.core.Item, head: Fraction, length: Fraction) -> otio.core.Item:
+    """A copy of an item with its in point moved by `head` seconds and its record length set to `length`."""
+    if length <= 0:
+        raise TimelineError(f"clip '{item.name}'", "the edit leaves nothing of it", "choose another candidate")
+    present = item.trimmed_range()
+    copy = item.clone()
+    start, duration = present.start_time, present.duration
+    copy.source_range = TimeRange(
+        start if not head else from_seconds(seconds(start) + head, exact_rate(start.rate)),
+        duration if length == seconds(duration) else from_seconds(length, exact_rate(duration.rate)),
+    )
+    return copy
+
+
+def _retrieved(
+    timeline: otio.schema.Timeline,
+    edit: Edit,
+    shot: RetrievedShot,
+    length: Fraction,
+    position: int,
+    link: int | None,
+    outgoing: otio.core.Item,
+) -> otio.schema.Clip:
+    media_rate = exact_rate(shot.in_time.rate)
+    metadata: dict[str, Any] = {METADATA_KEY: dict(edit.metadata)}
+    resolve: dict[str, Any] = {}
+    if link is not None:
+        resolve["Link Group ID"] = link
+    channel = _single_channel(outgoing)
+    if channel is not None and shot.channels > 1:
+        # Dual mono and stems keep one channel a track.
+        resolve["Channels"] = [{"Source Channel ID": position % shot.channels, "Source Track ID": 0}]
+    if resolve:
+        metadata["Resolve_OTIO"] = resolve
+    return otio.schema.Clip(
+        name=shot.name,
+        media_reference=_reference(timeline, shot),
+        source_range=TimeRange(shot.in_time, from_seconds(length, media_rate)),
+        metadata=metadata,
+    )
+
+
+def _reference(timeline: otio.schema.Timeline, shot: RetrievedShot) -> otio.schema.ExternalReference:
+    for clip in timeline.find_clips():
+        reference = clip.media_reference
+        if isinstance(reference, otio.schema.ExternalReference) and reference.target_url == shot.target_url:
+            return reference.clone()
+    return otio.schema.ExternalReference(
+        target_url=shot.target_url, available_range=TimeRange(shot.media_start, shot.media_duration)
+    )
+
+
+def _transition(edit: Edit, rate: Fraction) -> otio.schema.Transition:
+    return otio.schema.Transition(
+        name="Cross Fade",
+        transition_type=otio.schema.TransitionTypes.SMPTE_Dissolve,
+        in_offset=from_seconds(edit.fade_before, rate),
+        out_offset=from_seconds(edit.fade_after, rate),
+        metadata={METADATA_KEY: dict(edit.metadata)},
+    )
+
+
+def _rate_of(item: otio.core.Item) -> Fraction:
+    return exact_rate(item.trimmed_range().duration.rate)
+
+
+def _marker(edit: Edit, rate: Fraction) -> otio.schema.Marker:
+    return otio.schema.Marker(
+        name=f"Match cut {edit.name}",
+        color=otio.schema.MarkerColor.GREEN,
+        marked_range=TimeRange(from_seconds(edit.record_time + edit.cut_shift, rate), RationalTime(0, float(rate))),
+        metadata={METADATA_KEY: {"edit_point": edit.name, "summary": edit.summary}},
+        comment=edit.summary,
+    )
+
+
+def _resolve_metadata(item: otio.core.Composable) -> Any:
+    found = item.metadata.get("Resolve_OTIO")
+    return found if hasattr(found, "get") else {}
+
+
+def _single_channel(item: otio.core.Composable) -> int | None:
+    channels = _resolve_metadata(item).get("Channels")
+    if channels is None or len(channels) != 1:
+        return None
+    return 1
+
+
+def _new_link_group(timeline: otio.schema.Timeline, edit: Edit) -> int | None:
+    """A Link Group ID that nothing has, where the editor that wrote the timeline uses them."""
+    used = [
+        value
+        for clip in timeline.find_clips()
+        if isinstance(value := _resolve_metadata(clip).get("Link Group ID"), int)
+    ]
+    return max(used) + 1 if used and len(edit.cuts) > 1 else None

@@ -1,0 +1,48 @@
+"""Undoing the last run of amc-otio on a timeline it wrote."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import opentimelineio as otio
+
+from amc_otio.errors import TimelineError
+from amc_otio.timeline.undo import METADATA_KEY, undo
+
+
+def runs_of(timeline: otio.schema.Timeline) -> list[dict[str, Any]]:
+    """The runs that a timeline's metadata tells of, the oldest first."""
+    held = timeline.metadata.get(METADATA_KEY)
+    return list(held.get("runs", [])) if hasattr(held, "get") else []
+
+
+def revert(timeline: otio.schema.Timeline) -> otio.schema.Timeline:
+    """Return a copy of `timeline` with its last run undone: the run's input, equal field by field.
+
+    Raises
+    ------
+    TimelineError
+        When the timeline holds no run, or was edited where the run changed it.
+    """
+    runs = runs_of(timeline)
+    if not runs:
+        raise TimelineError(
+            timeline.name or "timeline",
+            "holds no change of amc-otio (this editor or format drops metadata)",
+            "the sidecar file names the untouched input",
+        )
+    restored = timeline.clone()
+    try:
+        undo(restored, json.loads(runs[-1]["undo"]))
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise TimelineError(
+            timeline.name or "timeline",
+            f"its undo record is damaged ({error})",
+            "go on from the original timeline file",
+        ) from error
+    if len(runs) == 1:
+        del restored.metadata[METADATA_KEY]
+    else:
+        restored.metadata[METADATA_KEY] = {"format": 1, "runs": runs[:-1]}
+    return restored

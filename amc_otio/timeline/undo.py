@@ -1,0 +1,130 @@
+"""What a run changed, kept so that `revert` gives the input back field by field.
+
+A run is a list of records, each of them the inverse of one change, in the order in which the changes were made.
+They travel as JSON text in the new timeline's ``metadata["amc_otio"]`` and in the sidecar file; text, so that no
+reader takes the removed clips for clips of the timeline.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import opentimelineio as otio
+
+from amc_otio.errors import TimelineError
+from amc_otio.timeline.slots import track_at
+
+METADATA_KEY = "amc_otio"
+Record = dict[str, Any]
+
+
+def replace_children(
+    timeline: otio.schema.Timeline, path: Sequence[int], first: int, count: int, new: Iterable[otio.core.Composable]
+) -> Record:
+    """Put `new` in the place of `count` children of the track at `path`; return the record that undoes it."""
+    track = track_at(timeline, path)
+    removed = [track.pop(first) for _ in range(count)]
+    inserted = list(new)
+    for offset, child in enumerate(inserted):
+        track.insert(first + offset, child)
+    return {
+        "change": "children",
+        "track": list(path),
+        "first": first,
+        "inserted": len(inserted),
+        "digest": _digest(inserted),
+        "removed": [_text(child) for child in removed],
+    }
+
+
+def add_marker(timeline: otio.schema.Timeline, marker: otio.schema.Marker) -> Record:
+    """Add a marker to the timeline's top stack; return the record that undoes it."""
+    timeline.tracks.markers.append(marker)
+    return {"change": "marker", "digest": _digest([marker])}
+
+
+def add_track(timeline: otio.schema.Timeline, track: otio.schema.Track) -> Record:
+    """Add a track at the end of the top stack; return the record that undoes it."""
+    timeline.tracks.append(track)
+    return {"change": "track", "index": len(timeline.tracks) - 1}
+
+
+def retarget(timeline: otio.schema.Timeline, changes: Sequence[tuple[int, str]]) -> Record:
+    """Give the n-th external reference (in `external_references` order) another URL; return the undoing record."""
+    references = external_references(timeline)
+    old = [(index, references[index].target_url) for index, _ in changes]
+    for index, url in changes:
+        references[index].target_url = url
+    return {"change": "urls", "old": [list(pair) for pair in old]}
+
+
+def external_references(timeline: otio.schema.Timeline) -> list[otio.schema.ExternalReference]:
+    """All external references of a timeline's clips, in a stable order."""
+    found = []
+    for clip in timeline.find_clips():
+        for _, reference in sorted(clip.media_references().items()):
+            if isinstance(reference, otio.schema.ExternalReference):
+                found.append(reference)
+    return found
+
+
+def undo(timeline: otio.schema.Timeline, records: Sequence[Record]) -> None:
+    """Undo `records`, the last first, in place.
+
+    Raises
+    ------
+    TimelineError
+        When what the run wrote was changed since: then undoing would destroy that work.
+    """
+    for record in reversed(records):
+        kind = record.get("change")
+        if kind == "children":
+            _undo_children(timeline, record)
+        elif kind == "marker":
+            markers = timeline.tracks.markers
+            place = next((i for i in range(len(markers)) if _digest([markers[i]]) == record["digest"]), None)
+            if place is not None:
+                del markers[place]
+        elif kind == "track":
+            if int(record["index"]) != len(timeline.tracks) - 1:
+                raise _changed("the list of tracks")
+            timeline.tracks.pop(int(record["index"]))
+        elif kind == "urls":
+            references = external_references(timeline)
+            for index, url in record["old"]:
+                if not 0 <= index < len(references):
+                    raise _changed("the list of clips")
+                references[index].target_url = url
+        else:
+            raise TimelineError("undo record", f"'{kind}' is of a later version", "update amc-otio")
+
+
+def _undo_children(timeline: otio.schema.Timeline, record: Record) -> None:
+    track = track_at(timeline, record["track"])
+    first, count = int(record["first"]), int(record["inserted"])
+    present = list(track)[first : first + count]
+    if len(present) != count or _digest(present) != record["digest"]:
+        raise _changed(f"track '{track.name}'")
+    for _ in range(count):
+        track.pop(first)
+    for offset, text in enumerate(record["removed"]):
+        track.insert(first + offset, otio.adapters.read_from_string(text, "otio_json"))
+
+
+def _changed(place: str) -> TimelineError:
+    return TimelineError(
+        place, "was edited after amc-otio wrote it, so it cannot be put back", "go on from the original timeline file"
+    )
+
+
+def _text(item: otio.core.SerializableObject) -> str:
+    return str(item.to_json_string(indent=0))
+
+
+def _digest(items: Sequence[otio.core.SerializableObject]) -> str:
+    # Through JSON and back first: what is compared later has been written and read.
+    canonical = [json.dumps(json.loads(_text(item)), sort_keys=True) for item in items]
+    return hashlib.sha256("\n".join(canonical).encode()).hexdigest()

@@ -1,0 +1,147 @@
+"""Writing a new timeline: to a temporary name, read back, then renamed. Never over the timeline it came from."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path, PureWindowsPath
+from typing import Any
+
+import opentimelineio as otio
+
+from amc_otio.errors import OutputError
+from amc_otio.timeline.undo import METADATA_KEY, Record, external_references, retarget
+
+EXACT_SUFFIXES = frozenset({".otio", ".otioz", ".otiod", ".xges"})
+"""Formats that keep a crossfade's offsets exactly, sub-frame and asymmetric (measured, docs/formats.md)."""
+
+
+def sidecar_path(path: Path) -> Path:
+    """Where the sidecar of a timeline file stands: ``cut.otio`` has ``cut.amc.json`` beside it."""
+    return path.with_name(path.stem + ".amc.json")
+
+
+def check_output(path: Path, source: Path | None, force: bool) -> None:
+    """Refuse an output that would overwrite the input, or an existing file without `force`.
+
+    Raises
+    ------
+    OutputError
+        In words, before any work is done.
+    """
+    if not path.parent.is_dir():
+        raise OutputError(path.parent, "is no folder", "make it first or give another -o")
+    if path.suffix == "":
+        raise OutputError(path, "has no suffix, so the format is unknown", "name it NEW.otio, for example")
+    if path.suffix.lstrip(".").lower() not in otio.adapters.suffixes_with_defined_adapters(write=True):
+        raise OutputError(
+            path, f"no installed adapter writes '{path.suffix}'", "write .otio, or pip install 'amc-otio[formats]'"
+        )
+    for present in (path, sidecar_path(path)):
+        if not os.path.lexists(present):
+            continue
+        if source is not None and present.exists() and source.exists() and present.samefile(source):
+            raise OutputError(present, "is the timeline that was read, which is never overwritten", "give another -o")
+        if not force:
+            raise OutputError(present, "exists already", "give another -o, or --force to replace it")
+    if path.is_dir() and path.suffix != ".otiod":
+        raise OutputError(path, "is a folder", "give a file name")
+
+
+def rebase_media(timeline: otio.schema.Timeline, old_base: Path, new_base: Path) -> Record | None:
+    """Let relative media references still point at their files from a new folder.
+
+    Only references that are relative and whose file exists are changed. Returns the undoing record, or None.
+    """
+    if old_base.resolve() == new_base.resolve():
+        return None
+    changes: list[tuple[int, str]] = []
+    for index, reference in enumerate(external_references(timeline)):
+        url = reference.target_url
+        if not url or "://" in url or url.startswith(("/", "\\", "file:")) or PureWindowsPath(url).drive:
+            continue
+        file = old_base / url
+        if file.exists():
+            changes.append((index, _relative(file, new_base)))
+    return retarget(timeline, changes) if changes else None
+
+
+def _relative(file: Path, folder: Path) -> str:
+    try:
+        return Path(os.path.relpath(file.resolve(), folder.resolve())).as_posix()
+    except ValueError:  # another drive on Windows
+        return file.resolve().as_posix()
+
+
+def stamp(timeline: otio.schema.Timeline, run: dict[str, Any], records: Iterable[Record]) -> None:
+    """Add a run and the records that undo it to the timeline's metadata."""
+    held = timeline.metadata.get(METADATA_KEY)
+    runs = list(held.get("runs", [])) if hasattr(held, "get") else []
+    runs.append({**run, "undo": json.dumps(list(records))})
+    timeline.metadata[METADATA_KEY] = {"format": 1, "runs": runs}
+
+
+def write_timeline(timeline: otio.schema.Timeline, path: Path) -> None:
+    """Write through OTIO's adapter for the suffix, check that it reads back, and rename into place.
+
+    Raises
+    ------
+    OutputError
+        When the adapter refuses, or what it wrote does not read back. Nothing is left behind.
+    """
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=".amc-write-", dir=path.parent))
+    except OSError as error:
+        raise OutputError(path, f"cannot be written ({error.strerror})", "choose a folder you may write to") from error
+    temporary = folder / path.name
+    try:
+        arguments = {"media_policy": "MissingIfNotFile"} if path.suffix in (".otioz", ".otiod") else {}
+        try:
+            if path.suffix == ".otio":
+                timeline.to_json_file(str(temporary))
+            else:
+                otio.adapters.write_to_file(timeline, str(temporary), **arguments)
+            read = otio.adapters.read_from_file(str(temporary))
+        except Exception as error:
+            reason = str(error).strip() or type(error).__name__
+            raise OutputError(
+                path, f"the {path.suffix} adapter cannot write it ({reason})", "write .otio instead"
+            ) from error
+        if path.suffix == ".otio" and not read.is_equivalent_to(timeline):
+            raise OutputError(path, "what was written does not read back equal", "report this as a bug")
+        if path.suffix == ".otiod" and path.is_dir():
+            shutil.rmtree(path)
+        _sync(temporary)
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputError(
+            path, f"cannot be written ({error.strerror or error})", "free space or choose another folder"
+        ) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON to a temporary name, sync and rename; the sidecar and the proposals file go this way."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        try:
+            with temporary.open("w", encoding="utf-8") as file:
+                json.dump(value, file, indent=1, ensure_ascii=False, allow_nan=False)
+                file.write("\n")
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(path, f"cannot be written ({error.strerror})", "choose a folder you may write to") from error
+
+
+def _sync(path: Path) -> None:
+    if path.is_file():
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())
