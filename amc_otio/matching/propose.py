@@ -1,0 +1,304 @@
+"""Edit points and a library in, proposals out: all edit points are embedded and searched in one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amc_otio.config import ANALYSIS_RATE, Settings
+from amc_otio.errors import AmcError, MediaError
+from amc_otio.joining.join import WINDOW
+from amc_otio.library.search import Searcher
+from amc_otio.library.sources import content_key
+from amc_otio.matching.geometry import bounds_for, shortfall
+from amc_otio.matching.grid import frame_grid
+from amc_otio.matching.media_table import MediaTable
+from amc_otio.matching.query import Query, Sound, make_query, read_at, read_window
+from amc_otio.matching.retrieve import Hit, Place, candidate_of, join_at, retrieve
+from amc_otio.media.loudness import batch_loudness
+from amc_otio.proposals import Candidate, PointRecord, Present, Proposal, Refusal, ShotRecord
+from amc_otio.representations import Representation
+from amc_otio.timeline.edit_points import EditPoint, Shot
+from amc_otio.timeline.edits import TrackCut
+from amc_otio.timeline.rational import end, exact_rate, seconds
+from amc_otio.timeline.read import LoadedTimeline
+from amc_otio.timeline.slots import Slot, slot_at, track_at
+
+_FIRST_HITS = 256
+_SAMPLE_RATES = 1000  # a track rate above this counts samples, not frames
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """An edit point whose sound was read."""
+
+    point: PointRecord
+    query: Query
+    place: Place
+    incoming: tuple[Sound, int] | None
+    incoming_window: NDArray[np.float32] | None
+
+
+def propose(
+    loaded: LoadedTimeline,
+    points: Sequence[EditPoint],
+    media: MediaTable,
+    searcher: Searcher,
+    representation: Representation,
+    settings: Settings,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[Proposal, ...]:
+    """Propose candidates at each edit point, in their order.
+
+    Nothing that is wrong with one edit point stops the others: it becomes that proposal's `refusal`.
+
+    Parameters
+    ----------
+    searcher
+        Over the gallery; unused for ``align``.
+    progress
+        Called with edit points done and their number.
+    """
+    states: list[_Ready | Proposal] = [_prepare(loaded, p, media, representation, settings) for p in points]
+    ready = [s for s in states if isinstance(s, _Ready)]
+    vectors = _embed(representation, [s.query.window for s in ready])
+    present = _embed(representation, [s.incoming_window for s in ready if s.incoming_window is not None])
+    hits = [] if settings.edit.mode == "align" else _search(searcher, vectors)
+    proposals: list[Proposal] = []
+    present_rows = iter(present)
+    position = 0
+    for state in states:
+        if isinstance(state, Proposal):
+            proposals.append(state)
+        else:
+            row = next(present_rows) if state.incoming_window is not None else None
+            found = hits[position] if hits else iter(())
+            proposals.append(_proposal(state, vectors[position], row, found, media, representation.sample_rate))
+            position += 1
+        if progress is not None:
+            progress(len(proposals), len(states))
+    return tuple(proposals)
+
+
+def _embed(representation: Representation, windows: Sequence[NDArray[np.float32] | None]) -> NDArray[np.float32]:
+    held = [w for w in windows if w is not None]
+    if not held:
+        return np.zeros((0, representation.dimension), np.float32)
+    return representation.embed(np.stack(held))
+
+
+def _search(searcher: Searcher, vectors: NDArray[np.float32]) -> list[Iterator[Hit]]:
+    """Hits of every query by falling similarity; the first lot comes from one batch."""
+    if not len(vectors):
+        return []
+    first = min(_FIRST_HITS, len(searcher))
+    indices, similarities = searcher.search(vectors, first)
+    return [_hits(searcher, vectors[q], indices[q], similarities[q]) for q in range(len(vectors))]
+
+
+def _hits(
+    searcher: Searcher, vector: NDArray[np.float32], indices: NDArray[np.int64], similarities: NDArray[np.float32]
+) -> Iterator[Hit]:
+    """The first hits, then more as long as they are asked for."""
+    seen = 0
+    while True:
+        found = [(int(i), float(s)) for i, s in zip(indices, similarities, strict=True) if i >= 0][seen:]
+        if not found:
+            return
+        rows = searcher.vectors(np.array([i for i, _ in found], dtype=np.int64))
+        for (index, similarity), row in zip(found, rows, strict=True):
+            window = searcher.window(index)
+            yield Hit(window.path, window.content_key, window.start, window.valid, window.loudness, similarity, row)
+        seen += len(found)
+        if seen >= len(searcher):
+            return
+        wider, scores = searcher.search(vector[None], min(4 * seen, len(searcher)))
+        indices, similarities = wider[0], scores[0]
+
+
+def _prepare(
+    loaded: LoadedTimeline, point: EditPoint, media: MediaTable, representation: Representation, settings: Settings
+) -> _Ready | Proposal:
+    try:
+        record = _point_record(loaded, point, media, settings)
+    except AmcError as error:
+        return Proposal(_bare_record(point), None, (), (), point.refusal or str(error))
+    if point.refusal is not None:
+        return Proposal(record, None, (), (), point.refusal)
+    assert point.outgoing is not None
+    try:
+        slot = _common_slot(loaded, record, settings)
+        rate = _cut_rate(loaded, point.outgoing)
+        sound = _sound(point.outgoing, media)
+        shot = record.outgoing
+        used = (shot.used_from - shot.media_start, shot.used_to - shot.media_start)
+        if used[0] < 0 or used[1] * ANALYSIS_RATE > sound.length + ANALYSIS_RATE / rate:
+            raise MediaError(shot.name, "plays sound that its file does not hold", "check the clip's source range")
+        query = make_query(
+            sound, used, rate, settings.match.query, representation.sample_rate, settings.match.silence_dbfs
+        )
+        if query.silent:
+            raise MediaError(shot.name, "is silent at the edit point", "choose another edit point")
+        incoming = _incoming(point, record, media, settings)
+    except AmcError as error:
+        return Proposal(record, None, (), (), f"{error.thing}: {error.reason}")
+    window = read_at(*incoming, representation.sample_rate) if incoming is not None else None
+    return _Ready(record, query, Place(slot, rate, settings), incoming, window)
+
+
+def _proposal(
+    state: _Ready,
+    vector: NDArray[np.float32],
+    present: NDArray[np.float32] | None,
+    hits: Iterator[Hit],
+    media: MediaTable,
+    sample_rate: int,
+) -> Proposal:
+    now: Present | None = None
+    if present is not None and state.point.incoming is not None and state.incoming_window is not None:
+        loudness = float(batch_loudness(state.incoming_window[None], sample_rate)[0])
+        now = Present(
+            state.point.incoming.name,
+            round(float(present @ vector), 6),
+            round(loudness - state.query.loudness, 2),
+        )
+    candidates: tuple[Candidate, ...]
+    refused: tuple[Refusal, ...]
+    if state.place.settings.edit.mode == "align":
+        candidates, refused = _align(state, now, media)
+    else:
+        key = content_key(state.query.sound.path)
+        candidates, refused = retrieve(state.query, key, hits, state.place, media.record)
+    refusal = None
+    if not candidates:
+        refusal = "no match can be cut here" + (f": {refused[0].reason}" if refused else ": the gallery holds none")
+    return Proposal(state.point, now, candidates, refused, refusal)
+
+
+def _align(state: _Ready, now: Present | None, media: MediaTable) -> tuple[tuple[Candidate, ...], tuple[Refusal, ...]]:
+    """The one candidate of ``align``: the present incoming shot, its cut retimed."""
+    if state.incoming is None or now is None or state.point.incoming is None:
+        reason = "there is no incoming shot whose sound could be aligned"
+        return (), (Refusal(state.point.id, "", 0, 0.0, reason, None),)
+    sound, start = state.incoming
+    record = media.record(sound.path)
+    place = state.place
+    bounds = bounds_for(
+        place.slot, place.settings.edit, place.rate, state.query.outgoing, start, WINDOW, sound.length, 0
+    )
+    grid = frame_grid(place.rate, Fraction(0), WINDOW)
+    join = join_at(state.query, read_window(sound, start), grid, bounds, place)
+    hit = Hit(
+        sound.path, "", start, WINDOW, state.query.loudness + now.level_step_lu, now.similarity, np.zeros(0, np.float32)
+    )
+    if join is None:
+        short = shortfall(bounds, place.slot, place.settings.edit, place.rate)
+        return (), (
+            Refusal(
+                state.point.incoming.name, str(sound.path), start, now.similarity, short.reason, short.missing_frames
+            ),
+        )
+    shift, in_shift = state.query.grid.time_at(join.out_point), grid.time_at(join.in_point)
+    in_offset = Fraction(start, ANALYSIS_RATE) + in_shift
+    return (candidate_of(state.query, hit, record, join, bounds, shift, in_offset, None, place, 1, in_shift),), ()
+
+
+def _cut_rate(loaded: LoadedTimeline, outgoing: Shot) -> Fraction:
+    """Frames a second at which a cut can lie on the clip's track."""
+    rate = outgoing.source_range.duration.rate
+    return exact_rate(rate) if rate > _SAMPLE_RATES and loaded.rate < _SAMPLE_RATES else loaded.rate
+
+
+def _sound(shot: Shot, media: MediaTable) -> Sound:
+    if not shot.target_url:
+        raise MediaError(shot.name, "refers to no media file", "relink it")
+    path = media.locate(shot.target_url, shot.available_range)
+    info = media.info(path)
+    return Sound(path, int(info.duration * ANALYSIS_RATE), shot.channels)
+
+
+def _incoming(point: EditPoint, record: PointRecord, media: MediaTable, settings: Settings) -> tuple[Sound, int] | None:
+    """The present incoming shot's sound and where its first window starts; None when it has none to compare."""
+    if point.incoming is None or record.incoming is None or record.incoming.path is None:
+        return None
+    if point.incoming.kind != "clip":
+        return None
+    try:
+        sound = _sound(point.incoming, media)
+    except MediaError:
+        if settings.edit.mode == "align":
+            raise
+        return None
+    return sound, round((record.incoming.used_from - record.incoming.media_start) * ANALYSIS_RATE)
+
+
+def _common_slot(loaded: LoadedTimeline, record: PointRecord, settings: Settings) -> Slot:
+    """The slot that holds on all the tracks that are cut together: the most that any of them asks."""
+    slots = [slot_at(track_at(loaded.timeline, cut.track_path), cut.index) for cut in record.cuts]
+    own = slots[0]
+    lengths = [s.incoming for s in slots if s.incoming is not None]
+    fills = settings.edit.mode != "insert" and settings.edit.short == "refuse"
+    return Slot(
+        outgoing=min(s.outgoing for s in slots),
+        outgoing_busy=max(s.outgoing_busy for s in slots),
+        incoming=None if own.incoming is None or not lengths else (max(lengths) if fills else min(lengths)),
+        incoming_busy=max(s.incoming_busy for s in slots),
+        tail_needed=max(s.tail_needed for s in slots),
+        fills_gap=all(s.fills_gap for s in slots),
+        incoming_index=own.incoming_index,
+    )
+
+
+def _point_record(loaded: LoadedTimeline, point: EditPoint, media: MediaTable, settings: Settings) -> PointRecord:
+    linked = [link for link in point.linked if not settings.edit.audio_only or link.kind == "Audio"]
+    bare = _bare_record(point)
+    return PointRecord(
+        id=bare.id,
+        timecode=bare.timecode,
+        track=bare.track,
+        record_time=bare.record_time,
+        cuts=bare.cuts + tuple(TrackCut(link.track_path, link.index) for link in linked),
+        outgoing=_shot_record(point.outgoing, media) or bare.outgoing,
+        incoming=_shot_record(point.incoming, media),
+    )
+
+
+def _bare_record(point: EditPoint) -> PointRecord:
+    """What can be said of an edit point without its media."""
+    name = point.outgoing.name if point.outgoing is not None else ""
+    return PointRecord(
+        id=point.id,
+        timecode=point.timecode,
+        track=point.track_label,
+        record_time=seconds(point.record_time) if point.record_time is not None else Fraction(0),
+        cuts=(TrackCut(point.track_path, point.index),),
+        outgoing=ShotRecord(name, None, Fraction(0), Fraction(0), Fraction(0)),
+        incoming=None,
+    )
+
+
+def _shot_record(shot: Shot | None, media: MediaTable) -> ShotRecord | None:
+    if shot is None or shot.kind == "gap":
+        return None
+    path: Path | None = None
+    start = Fraction(0)
+    if shot.target_url:
+        try:
+            path = media.locate(shot.target_url, shot.available_range)
+            start = media.record(path).start
+        except MediaError:
+            path = None
+    if shot.available_range is not None:
+        start = seconds(shot.available_range.start_time)
+    return ShotRecord(
+        name=shot.name,
+        path=str(path) if path is not None else None,
+        media_start=start,
+        used_from=seconds(shot.source_range.start_time),
+        used_to=end(shot.source_range),
+    )

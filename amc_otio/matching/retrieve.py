@@ -1,0 +1,242 @@
+"""From an edit point's hits in the library to candidates and refusals (paper, sections 2.1 and 2.4)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amc_otio.config import ANALYSIS_RATE, Settings
+from amc_otio.errors import MediaError
+from amc_otio.joining.join import MARGIN, WINDOW, Bounds, Join, analyse, find_join
+from amc_otio.matching.duplicates import same_recording
+from amc_otio.matching.geometry import Shortfall, bounds_for, record_length, shortfall
+from amc_otio.matching.grid import Grid, frame_grid
+from amc_otio.matching.query import Query, Sound, read_window
+from amc_otio.proposals import Candidate, MediaRecord, Refusal, Scores
+from amc_otio.timeline.slots import Slot
+
+MAX_REFUSALS: Final = 50
+"""Refusals kept with a proposal; the rest are counted by reason."""
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A window of the library that is near to the query.
+
+    `vector` is its unit vector; `start`, `valid` count samples at 48 kHz.
+    """
+
+    path: Path
+    content_key: str
+    start: int
+    valid: int
+    loudness: float
+    similarity: float
+    vector: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Place:
+    """What one edit point asks of a match: its slot, the timeline's rate and the settings."""
+
+    slot: Slot
+    rate: Fraction
+    settings: Settings
+
+
+@dataclass(frozen=True)
+class _Kept:
+    hit: Hit
+    samples: NDArray[np.float32]
+
+
+def retrieve(
+    query: Query,
+    query_key: str,
+    hits: Iterable[Hit],
+    place: Place,
+    media_of: Callable[[Path], MediaRecord],
+) -> tuple[tuple[Candidate, ...], tuple[Refusal, ...]]:
+    """Take the best hits that can be cut, until k are found.
+
+    Parameters
+    ----------
+    query_key
+        Content key of the outgoing file, so that its copies are known as itself.
+    hits
+        By falling similarity; read only as far as needed.
+    media_of
+        Facts on a file; may raise `MediaError`.
+
+    Returns
+    -------
+    tuple
+        Candidates ranked from 1, and refusals in the order met.
+    """
+    settings = place.settings.match
+    kept: list[_Kept] = []
+    candidates: list[Candidate] = []
+    refused: list[Refusal] = []
+    uncounted: Counter[str] = Counter()
+    from_source: Counter[str] = Counter()
+    for hit in hits:
+        if len(candidates) == settings.k:
+            break
+        outcome = _constrain(query, query_key, hit, place)
+        if outcome is None and settings.per_source and from_source[hit.content_key] >= settings.per_source:
+            continue  # a better window of this file is already among the candidates
+        if outcome is None:
+            outcome = _candidate(query, hit, place, media_of, kept, len(candidates) + 1)
+        if isinstance(outcome, Candidate):
+            candidates.append(outcome)
+            from_source[hit.content_key] += 1
+        elif len(refused) < MAX_REFUSALS:
+            refused.append(
+                Refusal(hit.path.name, str(hit.path), hit.start, hit.similarity, outcome.reason, outcome.missing_frames)
+            )
+        else:
+            uncounted[outcome.reason] += 1
+    refused += [Refusal(f"{n} more", "", 0, 0.0, reason, None) for reason, n in sorted(uncounted.items())]
+    return tuple(candidates), tuple(refused)
+
+
+def _constrain(query: Query, query_key: str, hit: Hit, place: Place) -> Shortfall | None:
+    """The rules that need no sound to be read; None when the hit passes."""
+    settings = place.settings.match
+    if hit.content_key == query_key:
+        if not settings.same_source:
+            return Shortfall("comes from the outgoing clip's own source", None)
+        distance = abs(hit.start - (query.start + query.outgoing.edit_point)) / ANALYSIS_RATE
+        if distance < settings.neighbourhood_s + 1.0:
+            return Shortfall(f"lies within {settings.neighbourhood_s:g} s of the outgoing clip's own end", None)
+    step = hit.loudness - query.loudness
+    if settings.max_level_step_lu and abs(step) > settings.max_level_step_lu:
+        return Shortfall(f"is {abs(step):.0f} LU {'louder' if step > 0 else 'quieter'} than the outgoing sound", None)
+    return None
+
+
+def _candidate(
+    query: Query,
+    hit: Hit,
+    place: Place,
+    media_of: Callable[[Path], MediaRecord],
+    kept: list[_Kept],
+    rank: int,
+) -> Candidate | Shortfall:
+    try:
+        media = media_of(hit.path)
+    except MediaError as error:
+        return Shortfall(error.reason, None)
+    settings = place.settings
+    length = round(media.duration * ANALYSIS_RATE)
+    min_remaining = round(settings.match.min_remaining_s * ANALYSIS_RATE)
+    bounds = bounds_for(
+        place.slot, settings.edit, place.rate, query.outgoing, hit.start, hit.valid, length, min_remaining
+    )
+    grid = frame_grid(media.rate, Fraction(-hit.start), WINDOW)
+    if not bounds.allowed(query.grid.samples, grid.samples).any():
+        return shortfall(bounds, place.slot, settings.edit, place.rate)
+    try:
+        samples = read_window(Sound(hit.path, length, None), hit.start)
+    except MediaError as error:
+        return Shortfall(error.reason, None)
+    twin = _twin(hit, samples, kept, settings.match.near_duplicate)
+    if twin is not None:
+        return Shortfall(f"is the same recording as {twin.path.name}", None)
+    found = join_at(query, samples, grid, bounds, place)
+    if found is None:
+        return shortfall(bounds, place.slot, settings.edit, place.rate)
+    in_offset = grid.time_at(found.in_point)
+    shift = query.grid.time_at(found.out_point)
+    duration = record_length(
+        place.slot, settings.edit, place.rate, shift, media.duration - in_offset, Fraction(min_remaining, ANALYSIS_RATE)
+    )
+    if isinstance(duration, Shortfall):
+        return duration
+    kept.append(_Kept(hit, samples))
+    return candidate_of(query, hit, media, found, bounds, shift, in_offset, duration, place, rank)
+
+
+def join_at(query: Query, samples: NDArray[np.float32], grid: Grid, bounds: Bounds, place: Place) -> Join | None:
+    """The join of a query and a match's window, by the chosen method."""
+    settings = place.settings.join
+    if place.settings.edit.mode == "insert":
+        # A fade may not outlast the inserted shot.
+        settings = replace(settings, max_fade_s=min(settings.max_fade_s, place.settings.edit.length_s))
+    return find_join(query.analysis, analyse(samples, grid.samples), bounds, settings)
+
+
+def candidate_of(
+    query: Query,
+    hit: Hit,
+    media: MediaRecord,
+    join: Join,
+    bounds: Bounds,
+    shift: Fraction,
+    in_offset: Fraction,
+    duration: Fraction | None,
+    place: Place,
+    rank: int,
+    in_shift: Fraction = Fraction(0),
+) -> Candidate:
+    """Put a candidate together."""
+    room = bounds.room(join.out_point, join.in_point)
+    frame = Fraction(ANALYSIS_RATE) / place.rate
+    scores = Scores(
+        similarity=hit.similarity,
+        level_step_lu=round(hit.loudness - query.loudness, 2),
+        level_step_db=round(join.level_step_db, 2),
+        spectral_step_db=round(join.spectral_step_db, 2),
+        head_handle_frames=int(max(0, room.incoming_before) / frame),
+        tail_handle_frames=int(max(0, room.outgoing_after) / frame),
+    )
+    return Candidate(
+        rank=rank,
+        media=media,
+        window_start=hit.start,
+        query_start=query.start,
+        edit_point=query.outgoing.edit_point,
+        join=join,
+        cut_shift=shift,
+        in_time=media.start + in_offset,
+        in_shift=in_shift,
+        length=duration,
+        room=room,
+        scores=scores,
+        reasons=_reasons(scores, join),
+    )
+
+
+def _twin(hit: Hit, samples: NDArray[np.float32], kept: list[_Kept], threshold: float) -> Hit | None:
+    """An earlier candidate that is the same recording, or None."""
+    for earlier in kept:
+        if float(earlier.hit.vector @ hit.vector) < threshold:
+            continue
+        if same_recording(earlier.samples[MARGIN:-MARGIN], samples[MARGIN:-MARGIN]):
+            return earlier.hit
+    return None
+
+
+def _reasons(scores: Scores, join: Join) -> tuple[str, ...]:
+    """What an editor would want to know, in words."""
+    reasons = [f"similarity {scores.similarity:.3f}"]
+    level = scores.level_step_lu
+    if abs(level) < 1.0:
+        reasons.append("as loud as the outgoing sound")
+    else:
+        reasons.append(f"{abs(level):.1f} LU {'louder' if level > 0 else 'quieter'}")
+    reasons.append(f"at the join: level {join.level_step_db:+.1f} dB, spectrum {join.spectral_step_db:.1f} dB apart")
+    reasons.append(f"handles {scores.head_handle_frames} and {scores.tail_handle_frames} frames")
+    if join.clamped_by:
+        reasons.append(f"fade limited by the {' and the '.join(join.clamped_by)}")
+    moved = max(abs(ms) for ms in join.moved_ms)
+    if moved >= 0.5:
+        reasons.append(f"the frame grid moved the join by {moved:.0f} ms")
+    return tuple(reasons)
