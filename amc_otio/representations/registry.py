@@ -1,0 +1,101 @@
+"""Representations by name; nothing is imported before it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from amc_otio.errors import RepresentationError
+
+if TYPE_CHECKING:
+    from amc_otio.representations.base import Representation
+
+Factory = Callable[[int | None, Path | None], "Representation"]
+"""Makes a representation from (threads, weights); either may be ``None``, which means the default."""
+
+
+def _plain(module: str, attribute: str) -> Factory:
+    """Factory of a built-in representation that has no threads of its own and no weights."""
+
+    def make(threads: int | None, weights: Path | None) -> Representation:
+        if weights is not None:
+            raise RepresentationError(module, "it has no weights", "leave the weights out")
+        made: Representation = getattr(import_module(f"amc_otio.representations.{module}"), attribute)()
+        return made
+
+    return make
+
+
+def _sfx(threads: int | None, weights: Path | None) -> Representation:
+    from amc_otio.representations.sfx import SfxRepresentation
+
+    return SfxRepresentation(threads, weights)
+
+
+_factories: dict[str, Factory] = {
+    "random": _plain("random", "RandomRepresentation"),
+    "mfcc": _plain("mfcc", "MfccRepresentation"),
+    "mel": _plain("mel", "MelRepresentation"),
+    "sfx": _sfx,
+}
+
+
+def names() -> tuple[str, ...]:
+    """Names that `create` knows, from the simplest to the best, plug-ins last."""
+    return tuple(_factories)
+
+
+def create(name: str, *, threads: int | None = None, weights: Path | None = None) -> Representation:
+    """Make the representation called `name`.
+
+    Parameters
+    ----------
+    name
+        One of `names`.
+    threads
+        Processor threads for those that can use several; their own choice when ``None``.
+    weights
+        A weights file for those that have one; the bundled one when ``None``.
+
+    Returns
+    -------
+    Representation
+        Ready to embed. It belongs to this process: make another one in each worker.
+
+    Raises
+    ------
+    amc_otio.errors.RepresentationError
+        When the name is unknown or the weights are missing or damaged.
+    """
+    factory = _factories.get(name)
+    if factory is None:
+        raise RepresentationError(
+            name, "there is no representation of this name", f"choose one of {', '.join(_factories)}"
+        )
+    return factory(threads, weights)
+
+
+def register(name: str, factory: Factory) -> None:
+    """Add a representation under a new name.
+
+    Parameters
+    ----------
+    name
+        Letters, digits, ``-``, ``_`` and ``.``: it becomes part of file names in a library.
+    factory
+        Called as ``factory(threads, weights)`` each time that `create` is.
+
+    Raises
+    ------
+    amc_otio.errors.RepresentationError
+        When the name is taken or unfit.
+    """
+    if not name or not name[0].isalnum() or not all(c.isascii() and (c.isalnum() or c in "-_.") for c in name):
+        raise RepresentationError(
+            name, "the name is not fit for a file name", "use letters, digits, '-', '_' and '.', a letter first"
+        )
+    if name in _factories:
+        raise RepresentationError(name, "a representation of this name exists already", "choose another name")
+    _factories[name] = factory

@@ -1,0 +1,161 @@
+"""The default: a network trained on sound-effects libraries, run by onnxruntime.
+
+The encoder of Ma and Lerch, "Representation Learning for the Automatic Indexing of Sound Effects Libraries"
+(ISMIR 2022; the aiSFX package, weights CC BY 4.0): eight 3 x 3 convolutions over a log-mel spectrogram, averaged over
+frequency, the maximum taken over time. It is given the 44 frames of the second alone, without the package's padding to
+100 frames. ``benchmarks/make_sfx_weights.py`` makes the bundled file; ``weights/README.md`` says what was changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amc_otio.errors import RepresentationError
+from amc_otio.representations.base import FloatArray
+from amc_otio.representations.checks import SILENT_PEAK, as_windows, peak, unit_rows
+from amc_otio.representations.spectral import mel_spectrogram
+
+WEIGHTS = Path(__file__).resolve().parent / "weights" / "sfx.onnx"
+WEIGHTS_SHA256 = "cc84c0c7952e039c636a3692f32de0e3fdba1f28ec6837453f4968e895250420"
+
+SAMPLE_RATE = 44_100
+N_FFT, HOP = 2048, 1024
+MEL_BANDS = 96
+LOG_GAIN = 10_000.0
+LOG_RANGE = 9.457798957824707
+"""Largest value of ``log10(LOG_GAIN * mel + 1)`` in the training data; the network's input is divided by it."""
+BATCH = 16
+"""Windows in one run of the network. More is no faster, and 16 need some 80 MB."""
+
+
+def log_mel(windows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The network's input: compressed mel power of the windows, each scaled to a peak of one.
+
+    Parameters
+    ----------
+    windows
+        Shape ``(n, 44100)``, float32, finite.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape ``(n, 1, 44, 96)``, float32: ``log10(10000 S + 1) / 9.4578`` with S the power in 96 HTK mel bands of unit
+        sum, 0 to 22,050 Hz, time before frequency.
+    """
+    loudest = peak(windows)
+    scaled = windows / np.where(loudest > 0.0, loudest, np.float32(1.0))[:, None]
+    mel = mel_spectrogram(scaled, SAMPLE_RATE, N_FFT, HOP, MEL_BANDS, scale="htk", norm="l1")
+    mel *= np.float32(LOG_GAIN)
+    mel += np.float32(1.0)
+    np.log(mel, out=mel)
+    mel *= np.float32(1.0 / (np.log(10.0) * LOG_RANGE))
+    return np.ascontiguousarray(mel.transpose(0, 2, 1))[:, None]
+
+
+class SfxRepresentation:
+    """Unit vectors of 512 dimensions from the bundled sound-effects network.
+
+    Parameters
+    ----------
+    threads
+        Processor threads of one embedding; onnxruntime decides (all cores) when ``None``. Several processes should
+        use one each.
+    weights
+        Another copy of the weights file; it must be the same to the byte. The bundled one when ``None``.
+
+    Raises
+    ------
+    amc_otio.errors.RepresentationError
+        When the weights are missing or damaged, or `threads` is not positive. onnxruntime itself is loaded by the
+        first `embed`.
+    """
+
+    name = "sfx"
+    version = "1"
+    sample_rate = SAMPLE_RATE
+    dimension = 512
+    weights_hash = WEIGHTS_SHA256
+
+    def __init__(self, threads: int | None = None, weights: Path | None = None) -> None:
+        if threads is not None and threads < 1:
+            raise RepresentationError(self.name, f"{threads} threads cannot work", "ask for one or more")
+        self._threads = threads
+        self._weights = weights
+        self._model = read_weights(WEIGHTS if weights is None else weights)
+        self._session: Any = None
+        self._lock = threading.Lock()
+
+    def embed(self, windows: FloatArray) -> NDArray[np.float32]:
+        """See `amc_otio.representations.base.Representation.embed`."""
+        batch = as_windows(windows, self.sample_rate, self.name)
+        session = self._open()
+        vectors = np.zeros((len(batch), self.dimension), np.float32)
+        sounding = np.flatnonzero(peak(batch) >= SILENT_PEAK)
+        for first in range(0, len(sounding), BATCH):
+            rows = sounding[first : first + BATCH]
+            vectors[rows] = session.run(None, {"log_mel": log_mel(batch[rows])})[0]
+        silent = np.ones(len(batch), np.bool_)
+        silent[sounding] = False
+        return unit_rows(vectors, silent)
+
+    def _open(self) -> Any:
+        """The onnxruntime session, made once and only when it is needed."""
+        with self._lock:
+            if self._session is None:
+                self._session = open_session(self._model, self._threads)
+                self._model = b""  # the session has its own copy
+            return self._session
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process makes its own: a session cannot be handed over."""
+        return type(self), (self._threads, self._weights)
+
+
+def read_weights(path: Path) -> bytes:
+    """The weights file, checked against the hash in this module.
+
+    Raises
+    ------
+    amc_otio.errors.RepresentationError
+        When the file cannot be read or is not the expected one.
+    """
+    remedy = "install amc-otio again"
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise RepresentationError(path, f"the weights of sfx cannot be read ({error.strerror})", remedy) from error
+    if hashlib.sha256(data).hexdigest() != WEIGHTS_SHA256:
+        raise RepresentationError(path, "the weights of sfx are damaged or of another version", remedy)
+    return data
+
+
+def open_session(model: bytes, threads: int | None) -> Any:
+    """An onnxruntime session on the CPU.
+
+    Raises
+    ------
+    amc_otio.errors.RepresentationError
+        When onnxruntime cannot be loaded or refuses the model.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise RepresentationError(
+            "sfx", f"onnxruntime cannot be loaded ({error})", "install it (pip install onnxruntime), or use mfcc"
+        ) from error
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.log_severity_level = 3  # its warnings are not for editors
+    options.inter_op_num_threads = 1
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's errors share no documented base class
+        raise RepresentationError("sfx", f"onnxruntime cannot run the model ({error})", "update onnxruntime") from error

@@ -1,0 +1,179 @@
+"""Make ``amc_otio/representations/weights/sfx.onnx`` from the published aiSFX wheel.
+
+    pip download --no-deps aisfx==0.1.2
+    python benchmarks/make_sfx_weights.py aisfx-0.1.2-py2.py3-none-any.whl OUT.onnx
+
+Needs ``numpy`` and ``onnx``; not torch. Only the encoder (``embedding_net``) is taken. Its batch normalisation is
+folded into the convolutions in double precision, the weights are stored in half precision and cast to float32 when
+the file is loaded. The same wheel always gives the same file; its SHA-256 is printed and stands in
+``amc_otio/representations/sfx.py``. The weights are CC BY 4.0 (see NOTICE).
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import pickle
+import sys
+import zipfile
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+CHECKPOINT = "aisfx/models/checkpoint.pth"
+CHECKPOINT_SHA256 = "499ea75909c932a2f94c35fa722fa4fabc5bcb7e84917209cc5f7402627b7eb5"
+PREFIX = "embedding_net."
+MEL_BANDS = 96
+BATCH_NORM_EPSILON = 1e-5
+"""torch.nn.BatchNorm2d's default, with which the model was built."""
+POOLS = ((2, 2), (2, 2), (2, 2), (1, 1))
+"""Max pooling after each of the four blocks; the last one does nothing."""
+
+
+class CheckpointReader(pickle.Unpickler):
+    """Reads a torch zip checkpoint of plain tensors; every other global in the pickle is refused.
+
+    No name in the pickle is ever imported: the few that a state dictionary needs are answered with the functions
+    below, which only build NumPy arrays.
+    """
+
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        root = next(name for name in archive.namelist() if name.endswith("/data.pkl"))[: -len("data.pkl")]
+        super().__init__(io.BytesIO(archive.read(root + "data.pkl")))
+        self._archive, self._root = archive, root
+
+    def find_class(self, module: str, name: str) -> Any:
+        allowed = {
+            ("collections", "OrderedDict"): OrderedDict,
+            ("torch", "FloatStorage"): "<f4",
+            ("torch", "LongStorage"): "<i8",
+            ("torch._utils", "_rebuild_tensor_v2"): rebuild_tensor,
+            # Numbers noted by the training run; they are not used.
+            ("numpy.core.multiarray", "scalar"): ignored,
+            ("numpy", "dtype"): Ignored,
+            ("_codecs", "encode"): ignored,
+        }
+        try:
+            return allowed[module, name]
+        except KeyError:
+            raise pickle.UnpicklingError(f"the checkpoint asks for {module}.{name}, which is not allowed") from None
+
+    def persistent_load(self, reference: Any) -> np.ndarray:
+        kind, dtype, key, _device, size = reference
+        if kind != "storage" or not str(key).isalnum():
+            raise pickle.UnpicklingError(f"unknown reference {reference!r}")
+        values = np.frombuffer(self._archive.read(f"{self._root}data/{key}"), dtype)
+        if values.size != size:
+            raise pickle.UnpicklingError(f"storage {key} holds {values.size} values, not {size}")
+        return values
+
+
+def rebuild_tensor(storage: np.ndarray, offset: int, shape: tuple[int, ...], stride: tuple[int, ...], *_: Any) -> Any:
+    """A tensor as a NumPy array; only contiguous ones occur."""
+    count = int(np.prod(shape, dtype=np.int64))
+    values = storage[offset : offset + count].reshape(shape)
+    expected = tuple(step // values.itemsize for step in np.ascontiguousarray(values).strides)
+    if count > 1 and any(s != e for s, e, n in zip(stride, expected, shape, strict=True) if n > 1):
+        raise pickle.UnpicklingError(f"a tensor of shape {shape} is not contiguous")
+    return values
+
+
+class Ignored:
+    """Stands for values that are read over."""
+
+    def __init__(self, *_: Any) -> None: ...
+
+    def __setstate__(self, state: Any) -> None: ...
+
+
+def ignored(*_: Any) -> Ignored:
+    """A call that is read over."""
+    return Ignored()
+
+
+def read_encoder(wheel: Path) -> dict[str, np.ndarray]:
+    """Tensors of the encoder by name, without their prefix."""
+    with zipfile.ZipFile(wheel) as archive:
+        data = archive.read(CHECKPOINT)
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != CHECKPOINT_SHA256:
+        sys.exit(f"{wheel}: its checkpoint is not that of aisfx 0.1.2 (SHA-256 {digest})")
+    with zipfile.ZipFile(io.BytesIO(data)) as checkpoint:
+        weights, _classes = CheckpointReader(checkpoint).load()
+    return {name[len(PREFIX) :]: value for name, value in weights.items() if name.startswith(PREFIX)}
+
+
+def folded(tensors: dict[str, np.ndarray], block: int, layer: int) -> tuple[np.ndarray, np.ndarray]:
+    """Weights and bias of one convolution with the batch normalisation after it folded in (float64)."""
+    conv = tensors[f"conv_block{block}.conv{layer}.weight"].astype(np.float64)
+    norm = {
+        part: tensors[f"conv_block{block}.bn{layer}.{part}"].astype(np.float64)
+        for part in ("weight", "bias", "running_mean", "running_var")
+    }
+    gain = norm["weight"] / np.sqrt(norm["running_var"] + BATCH_NORM_EPSILON)
+    return conv * gain[:, None, None, None], norm["bias"] - norm["running_mean"] * gain
+
+
+def build(tensors: dict[str, np.ndarray]) -> onnx.ModelProto:
+    """The encoder as an ONNX graph: log-mel ``(n, 1, frames, 96)`` to embedding ``(n, 512)``."""
+    nodes, constants = [], []
+    value = "log_mel"
+    for block, pool in enumerate(POOLS, start=1):
+        for layer in (1, 2):
+            name = f"block{block}_conv{layer}"
+            weights, bias = folded(tensors, block, layer)
+            constants.append(numpy_helper.from_array(weights.astype(np.float16), f"{name}_half"))
+            constants.append(numpy_helper.from_array(bias.astype(np.float32), f"{name}_bias"))
+            nodes.append(helper.make_node("Cast", [f"{name}_half"], [f"{name}_weights"], to=TensorProto.FLOAT))
+            nodes.append(
+                helper.make_node(
+                    "Conv",
+                    [value, f"{name}_weights", f"{name}_bias"],
+                    [f"{name}_sum"],
+                    kernel_shape=[3, 3],
+                    pads=[1, 1, 1, 1],
+                )
+            )
+            nodes.append(helper.make_node("Relu", [f"{name}_sum"], [f"{name}_out"]))
+            value = f"{name}_out"
+        if pool != (1, 1):
+            nodes.append(helper.make_node("MaxPool", [value], [f"block{block}_out"], kernel_shape=pool, strides=pool))
+            value = f"block{block}_out"
+    width = constants[-1].dims[0]
+    nodes.append(helper.make_node("ReduceMean", [value], ["over_bands"], axes=[3], keepdims=0))
+    nodes.append(helper.make_node("ReduceMax", ["over_bands"], ["embedding"], axes=[2], keepdims=0))
+    graph = helper.make_graph(
+        nodes,
+        "sfx",
+        [helper.make_tensor_value_info("log_mel", TensorProto.FLOAT, ["n", 1, "frames", MEL_BANDS])],
+        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", width])],
+        constants,
+    )
+    # An old operator set, so that every onnxruntime that the project allows can read it.
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=7)
+    model.producer_name = "amc-otio"
+    model.doc_string = (
+        "Encoder of aiSFX 0.1.2, Alison B. Ma and Alexander Lerch, CC BY 4.0. Changed: converted to ONNX, "
+        "batch normalisation folded, half precision."
+    )
+    onnx.checker.check_model(model)
+    return model
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("wheel", type=Path, help="aisfx-0.1.2-py2.py3-none-any.whl")
+    parser.add_argument("out", type=Path, help="the ONNX file to write")
+    arguments = parser.parse_args()
+    data = build(read_encoder(arguments.wheel)).SerializeToString(deterministic=True)
+    arguments.out.write_bytes(data)
+    print(f"{hashlib.sha256(data).hexdigest()}  {arguments.out}  {len(data)} bytes")
+
+
+if __name__ == "__main__":
+    main()
