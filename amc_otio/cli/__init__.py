@@ -1,0 +1,55 @@
+"""The command line: it parses, calls the API and prints. Nothing imports it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from amc_otio.errors import AmcError, one_line
+
+INTERRUPTED = 130
+FAULT = 70
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code (docs/commands.md lists them)."""
+    from amc_otio.cli.parser import build_parser
+
+    try:
+        arguments = build_parser().parse_args(argv)
+        return run(arguments)
+    except SystemExit as stop:  # argparse: --help, or an option it does not know
+        return stop.code if isinstance(stop.code, int) else 2
+
+
+def run(arguments: object) -> int:
+    """Call the chosen command; errors become one line on stderr."""
+    debug = bool(os.environ.get("AMC_DEBUG"))
+    try:
+        return int(arguments.command(arguments) or 0)  # type: ignore[attr-defined]
+    except AmcError as error:
+        if debug:
+            raise
+        _say(f"amc-otio: {error}")
+        return error.exit_code
+    except KeyboardInterrupt:
+        _say("amc-otio: stopped; what was finished is kept")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output went away; that is its right.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if debug:
+            raise
+        _say(f"amc-otio: a fault of ours: {type(error).__name__}: {error}; set AMC_DEBUG=1 and report what it prints")
+        return FAULT
+
+
+def _say(text: str) -> None:
+    print(one_line(text), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -80,7 +80,7 @@ def place(wanted: float, longest: int, room: Room) -> Fade:
         What the handles hold.
     """
     clamps: list[str] = []
-    length = int(round(wanted)) if wanted <= longest else longest
+    length = round(wanted) if wanted <= longest else longest
     if wanted > longest:
         clamps.append("window")
     before = length // 2

@@ -11,7 +11,7 @@ from amc_otio.errors import MediaError
 from amc_otio.media.locate import Locator
 from amc_otio.media.probe import MediaInfo, probe
 from amc_otio.proposals import MediaRecord
-from amc_otio.timeline.rational import TimeRange, exact_rate, seconds
+from amc_otio.timeline.rational import TimeRange, exact_rate, from_seconds, seconds
 
 
 class MediaTable:
@@ -78,6 +78,16 @@ class MediaTable:
         if isinstance(found, MediaError):
             raise found
         return found
+
+    def available_range(self, url: str) -> TimeRange | None:
+        """The range of a file on its own clock, for clips that do not state it; None when it cannot be had."""
+        try:
+            path = self.locate(url)
+            info = self.info(path)
+        except MediaError:
+            return None
+        rate = info.frame_rate if info.has_picture and info.frame_rate else self._rate
+        return TimeRange(from_seconds(info.start_s or Fraction(0), rate), from_seconds(info.duration, rate))
 
     def info(self, path: Path) -> MediaInfo:
         """What a file holds.

@@ -1,0 +1,402 @@
+"""What each command does: options in, an API call, words out. Heavy imports wait until a command runs."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from amc_otio.cli.console import Console
+from amc_otio.errors import NoMatchError, UsageError
+
+if TYPE_CHECKING:
+    from amc_otio.config import Settings
+    from amc_otio.proposals import Candidate, Proposal, Proposals
+    from amc_otio.timeline.select import Selection
+    from amc_otio.workflow import Sources, Written
+
+
+def match(arguments: argparse.Namespace) -> int:
+    """``amc-otio match``."""
+    from amc_otio import workflow
+    from amc_otio.codec import encode
+    from amc_otio.proposals import write_proposals
+
+    console = _console(arguments)
+    settings = _settings(arguments)
+    proposals, written = workflow.match(
+        arguments.edit,
+        arguments.output,
+        _sources(arguments),
+        _selection(arguments),
+        settings,
+        _reporter(console),
+        force=arguments.force,
+        dry_run=arguments.dry_run,
+        timeline_name=arguments.timeline,
+    )
+    if arguments.proposals and not arguments.dry_run:
+        write_proposals(proposals, arguments.proposals)
+    if arguments.preview and not arguments.dry_run:
+        _write_previews(proposals, written, arguments.preview, arguments.force)
+    console.notes(proposals.notes + written.notes)
+    _print_written(console, written, arguments.dry_run)
+    console.result(
+        {
+            "output": str(written.output),
+            "sidecar": str(written.sidecar),
+            "changes": encode(written.changes),
+            "notes": list(proposals.notes + written.notes),
+        }
+    )
+    return 0
+
+
+def propose(arguments: argparse.Namespace) -> int:
+    """``amc-otio propose``."""
+    from amc_otio import workflow
+    from amc_otio.codec import encode
+    from amc_otio.errors import OutputError
+    from amc_otio.proposals import write_proposals
+
+    console = _console(arguments)
+    if arguments.output.exists() and not arguments.force:
+        raise OutputError(arguments.output, "exists already", "give another -o, or --force to replace it")
+    proposals = workflow.propose(
+        arguments.edit,
+        _sources(arguments),
+        _selection(arguments),
+        _settings(arguments),
+        _reporter(console),
+        arguments.timeline,
+    )
+    if not arguments.dry_run:
+        write_proposals(proposals, arguments.output)
+    console.notes(proposals.notes)
+    for number, proposal in enumerate(proposals.proposals, 1):
+        _print_proposal(console, number, proposal, arguments.show_refused or console.verbose)
+    console.result(encode(proposals))
+    if not any(p.candidates for p in proposals.proposals):
+        raise NoMatchError(arguments.edit.name, "no edit point has a candidate", "the proposals file says why")
+    return 0
+
+
+def apply(arguments: argparse.Namespace) -> int:
+    """``amc-otio apply``."""
+    from amc_otio import workflow
+    from amc_otio.codec import encode
+    from amc_otio.proposals import read_proposals
+
+    console = _console(arguments)
+    written = workflow.apply(
+        arguments.edit,
+        read_proposals(arguments.proposals),
+        arguments.output,
+        _choices(arguments.choose),
+        force=arguments.force,
+        dry_run=arguments.dry_run,
+    )
+    console.notes(written.notes)
+    _print_written(console, written, arguments.dry_run)
+    console.result(
+        {
+            "output": str(written.output),
+            "sidecar": str(written.sidecar),
+            "changes": encode(written.changes),
+            "notes": list(written.notes),
+        }
+    )
+    return 0
+
+
+def preview(arguments: argparse.Namespace) -> int:
+    """``amc-otio preview``."""
+    from amc_otio.preview import write_preview
+    from amc_otio.proposals import read_proposals
+
+    console = _console(arguments)
+    proposals = read_proposals(arguments.proposals)
+    choices = _choices(arguments.choose)
+    if choices is None:
+        choices = {n: 1 for n, p in enumerate(proposals.proposals, 1) if p.candidates}
+    _make_folder(arguments.output)
+    files = []
+    for proposal, candidate in proposals.chosen(choices):
+        stem = f"{proposal.point.id.replace(':', '-').replace('/', '-')}.{candidate.rank}"
+        written = write_preview(proposal, candidate, arguments.output, stem, arguments.force)
+        files += [str(p) for p in (written.present, written.plain, written.join) if p is not None]
+    for file in files:
+        console.say(file)
+    console.result({"files": files})
+    return 0
+
+
+def revert(arguments: argparse.Namespace) -> int:
+    """``amc-otio revert``."""
+    from amc_otio import workflow
+
+    console = _console(arguments)
+    output = workflow.revert(arguments.edit, arguments.output, arguments.force)
+    console.say(f"wrote {output}: {arguments.edit.name} as it was before amc-otio's last run")
+    console.result({"output": str(output)})
+    return 0
+
+
+def points(arguments: argparse.Namespace) -> int:
+    """``amc-otio points``."""
+    from amc_otio.timeline.edit_points import find_edit_points
+    from amc_otio.timeline.read import read_timeline
+    from amc_otio.timeline.select import select
+
+    console = _console(arguments)
+    loaded = read_timeline(arguments.edit, name=arguments.timeline)
+    console.notes(loaded.notes)
+    found = select(find_edit_points(loaded.timeline, loaded.rate), _selection(arguments), loaded.timeline, loaded.rate)
+    rows: list[list[str]] = []
+    for point in found:
+        names = [shot.name if shot is not None else "" for shot in (point.outgoing, point.incoming)]
+        incoming = names[1] or (point.incoming.kind if point.incoming is not None else "end")
+        rows.append([point.id, point.timecode, names[0], incoming, point.refusal or ""])
+    console.table(("id", "timecode", "outgoing", "incoming", "cannot be cut because"), rows)
+    keys = ("id", "timecode", "outgoing", "incoming", "refusal")
+    console.result([dict(zip(keys, row, strict=True)) for row in rows])
+    return 0
+
+
+def index(arguments: argparse.Namespace) -> int:
+    """``amc-otio index``."""
+    from amc_otio import workflow
+    from amc_otio.config import Settings
+
+    console = _console(arguments)
+    representation = arguments.representation or Settings().match.representation
+    folder = arguments.library or Path(".amc")
+    sources = workflow.Sources(
+        gallery=tuple(arguments.paths),
+        path_maps=_path_maps(arguments),
+        search_roots=tuple(arguments.search_root),
+    )
+    report = workflow.index(sources, folder, representation, arguments.workers, arguments.verify, console.indexing())
+    console.notes([f"{path}: {reason}" for path, reason in report.failed] + list(report.problems))
+    console.say(
+        f"{folder}: {report.embedded} embedded, {report.reused} there already, {len(report.failed)} without sound or "
+        f"unreadable; {report.windows} windows, {report.seconds / 3600:.2f} h"
+    )
+    console.result(
+        {
+            "library": str(folder),
+            "embedded": report.embedded,
+            "reused": report.reused,
+            "windows": report.windows,
+            "seconds": report.seconds,
+            "failed": [[str(p), r] for p, r in report.failed],
+        }
+    )
+    return 0
+
+
+def library(arguments: argparse.Namespace) -> int:
+    """``amc-otio library info|verify|prune``."""
+    import dataclasses
+
+    from amc_otio.library.library import Library
+
+    console = _console(arguments)
+    opened = Library.open(arguments.library or Path(".amc"), create=False)
+    report: Any = getattr(opened, arguments.action)()
+    values = dataclasses.asdict(report)
+    for key, value in values.items():
+        if isinstance(value, (list, tuple)):
+            console.say(f"{key}: {len(value)}")
+            for item in value:
+                console.say(f"  {_words(item)}")
+        else:
+            console.say(f"{key}: {_words(value)}")
+    console.result({k: _plain(v) for k, v in values.items()})
+    return 0
+
+
+def doctor(arguments: argparse.Namespace) -> int:
+    """``amc-otio doctor``."""
+    from amc_otio.doctor import examine
+
+    console = _console(arguments)
+    findings = examine()
+    console.table(("", "what", "found"), [(f.state, f.name, f.found) for f in findings])
+    for finding in findings:
+        if finding.remedy:
+            console.say(f"{finding.name}: {finding.remedy}")
+    console.result([{"name": f.name, "state": f.state, "found": f.found, "remedy": f.remedy} for f in findings])
+    return 0 if all(f.state != "missing" for f in findings) else 1
+
+
+def demo(arguments: argparse.Namespace) -> int:
+    """``amc-otio demo``."""
+    from amc_otio.codec import encode
+    from amc_otio.demo import run_demo
+
+    console = _console(arguments)
+    _make_folder(arguments.output)
+    shown = run_demo(arguments.output, arguments.force, _reporter(console))
+    for line in shown.lines:
+        console.say(line)
+    console.result({"changes": encode(shown.written.changes), "files": [str(f) for f in shown.files]})
+    return 0
+
+
+# ---------------------------------------------------------------- from options to settings
+
+
+def _console(arguments: argparse.Namespace) -> Console:
+    return Console(arguments.json, arguments.quiet, arguments.verbose)
+
+
+def _reporter(console: Console) -> Any:
+    from amc_otio.workflow import Reporter
+
+    return Reporter(console.indexing(), lambda done, total: console.progress(done, total, "matching"))
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    from amc_otio.config import load
+
+    settings = load(arguments.config, arguments.edit.parent)
+    return settings.replace(
+        {
+            "match.representation": arguments.representation,
+            "match.k": arguments.k,
+            "match.query": arguments.query,
+            "match.neighbourhood_s": arguments.neighbourhood,
+            "match.same_source": False if arguments.other_sources else None,
+            "match.per_source": arguments.per_source,
+            "match.min_remaining_s": arguments.min_remaining,
+            "match.max_level_step_lu": arguments.max_level_step,
+            "match.index": arguments.index_kind,
+            "join.method": arguments.method,
+            "join.fade_s": arguments.fade,
+            "join.phi": arguments.phi,
+            "join.convention": arguments.convention,
+            "edit.mode": arguments.mode,
+            "edit.ripple": True if arguments.ripple else None,
+            "edit.audio_only": True if arguments.audio_only else None,
+            "edit.length_s": arguments.length,
+            "edit.short": arguments.short,
+            "edit.offsets": arguments.offsets,
+        }
+    )
+
+
+def _selection(arguments: argparse.Namespace) -> Selection:
+    from amc_otio.timeline.select import Selection
+
+    return Selection(
+        at=tuple(arguments.at),
+        tracks=tuple(arguments.track),
+        indexes=tuple(arguments.index),
+        markers=tuple(arguments.marker),
+        range=tuple(arguments.range) if arguments.range else None,
+        all=arguments.all,
+    )
+
+
+def _path_maps(arguments: argparse.Namespace) -> tuple[tuple[str, str], ...]:
+    from amc_otio.media.locate import parse_path_map
+
+    return tuple(parse_path_map(text) for text in arguments.map_path)
+
+
+def _sources(arguments: argparse.Namespace) -> Sources:
+    from amc_otio.workflow import Sources
+
+    return Sources(
+        gallery=tuple(arguments.gallery),
+        library=arguments.library,
+        path_maps=_path_maps(arguments),
+        search_roots=tuple(arguments.search_root),
+        workers=arguments.workers,
+    )
+
+
+def _choices(text: str | None) -> dict[int, int] | None:
+    if text is None:
+        return None
+    choices: dict[int, int] = {}
+    for part in text.split(","):
+        number, equals, rank = part.partition("=")
+        if not (equals and number.strip().isdecimal() and rank.strip().isdecimal()):
+            raise UsageError(f"--choose {text}", f"'{part}' is not N=RANK", "write it like 1=3,2=1")
+        if int(number) in choices:
+            raise UsageError(f"--choose {text}", f"edit point {int(number)} is named twice", "name it once")
+        choices[int(number)] = int(rank)
+    return choices
+
+
+def _make_folder(path: Path) -> None:
+    from amc_otio.errors import OutputError
+
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(path, f"cannot be made a folder ({error.strerror})", "give another -o") from error
+
+
+# ---------------------------------------------------------------- from results to words
+
+
+def _write_previews(proposals: Proposals, written: Written, folder: Path, force: bool) -> None:
+    from amc_otio.preview import write_preview
+
+    _make_folder(folder)
+    made = {change.edit_point for change in written.changes}
+    for proposal in proposals.proposals:
+        if proposal.point.id in made:
+            stem = proposal.point.id.replace(":", "-").replace("/", "-")
+            write_preview(proposal, proposal.candidates[0], folder, stem, force)
+
+
+def _print_written(console: Console, written: Written, dry_run: bool) -> None:
+    for change in written.changes:
+        instead = f" instead of {change.incoming}" if change.incoming else ""
+        console.say(f"{change.edit_point} at {change.timecode}: {change.outgoing} -> {change.summary}{instead}")
+        if console.verbose:
+            for reason in change.reasons:
+                console.say(f"    {reason}")
+    verb = "would write" if dry_run else "wrote"
+    console.say(f"{verb} {written.output} and {written.sidecar.name} ({len(written.changes)} match cut(s))")
+
+
+def _print_proposal(console: Console, number: int, proposal: Proposal, refused: bool) -> None:
+    point = proposal.point
+    console.say(f"{number}. {point.id} at {point.timecode}: after {point.outgoing.name}")
+    if proposal.present is not None:
+        console.say(f"   0  {proposal.present.similarity:.3f}  {proposal.present.name} (as it is)")
+    for candidate in proposal.candidates:
+        console.say(f"  {candidate.rank:>2}  {_candidate_line(candidate)}")
+    if proposal.refusal:
+        console.say(f"      {proposal.refusal}")
+    if refused:
+        for refusal in proposal.refused:
+            missing = f" ({refusal.missing_frames} frames missing)" if refusal.missing_frames else ""
+            console.say(f"   -  {refusal.similarity:.3f}  {refusal.name}: {refusal.reason}{missing}")
+
+
+def _candidate_line(candidate: Candidate) -> str:
+    where = float(candidate.in_time - candidate.media.start)
+    reasons = "; ".join(candidate.reasons[1:])
+    return f"{candidate.scores.similarity:.3f}  {candidate.media.name} at {where:.2f} s; {reasons}"
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {_words(v)}" for k, v in value.items())
+    if isinstance(value, (tuple, list)):
+        return ": ".join(_words(v) for v in value)
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    return value if isinstance(value, (int, float, str, bool, type(None))) else str(value)

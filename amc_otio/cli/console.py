@@ -1,0 +1,81 @@
+"""Printing: tables, progress with time left, JSON. Text from files is made safe for a terminal first."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from amc_otio.errors import one_line
+
+
+class Console:
+    """Where a command's words go.
+
+    Results go to stdout, progress and notes to stderr; with ``--json`` stdout holds one JSON document only.
+    """
+
+    def __init__(self, json_output: bool = False, quiet: bool = False, verbose: bool = False) -> None:
+        self.json_output = json_output
+        self.quiet = quiet
+        self.verbose = verbose
+        self._live = sys.stderr.isatty() and not quiet
+        self._drawn = 0.0
+
+    def say(self, text: str = "") -> None:
+        """Print a line of the result, for people."""
+        if not self.quiet and not self.json_output:
+            print(one_line(text))
+
+    def note(self, text: str) -> None:
+        """Print a remark on stderr."""
+        if not self.quiet:
+            self._clear()
+            print(one_line(f"note: {text}"), file=sys.stderr)
+
+    def notes(self, texts: Sequence[str], shown: int = 5) -> None:
+        """Print remarks; beyond `shown` only their number, unless --verbose."""
+        limit = len(texts) if self.verbose else shown
+        for text in texts[:limit]:
+            self.note(text)
+        if len(texts) > limit:
+            self.note(f"and {len(texts) - limit} more (--verbose shows all)")
+
+    def result(self, value: Any) -> None:
+        """Print JSON where it was asked for."""
+        if self.json_output:
+            json.dump(value, sys.stdout, indent=1, ensure_ascii=False, allow_nan=False)
+            print()
+
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """Print aligned columns."""
+        cells = [[one_line(c, 80) for c in row] for row in (header, *rows)]
+        widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
+        for row in cells:
+            self.say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+    def progress(self, done: int, total: int, text: str, eta_s: float | None = None) -> None:
+        """Redraw the progress line, at most ten times a second; only on a terminal."""
+        now = time.monotonic()
+        if not self._live or (now - self._drawn < 0.1 and done < total):
+            return
+        self._drawn = now
+        left = "" if eta_s is None or done >= total else f", {_clock(eta_s)} left"
+        print(f"\r\x1b[K{one_line(text, 60)} {done}/{total}{left}", end="", file=sys.stderr, flush=True)
+        if done >= total:
+            self._clear()
+
+    def _clear(self) -> None:
+        if self._live:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+    def indexing(self) -> Callable[[Any], None]:
+        """Progress of an indexing run (`amc_otio.library.indexing.Progress`)."""
+        return lambda p: self.progress(p.done, p.total, "embedding", p.eta_s)
+
+
+def _clock(seconds: float) -> str:
+    whole = round(seconds)
+    return f"{whole // 60}:{whole % 60:02d}"

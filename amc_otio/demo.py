@@ -1,0 +1,72 @@
+"""The main job on the bundled film and sounds: what ``amc-otio demo`` runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from amc_otio.errors import AmcError
+from amc_otio.preview import write_preview
+from amc_otio.workflow import Reporter, Sources, Written, match
+
+TIMELINE = "match_cut.otio"
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What the demo wrote and what there is to say about it."""
+
+    written: Written
+    files: tuple[Path, ...]
+    lines: tuple[str, ...]
+
+
+def examples_folder() -> Path:
+    """Where the bundled example lies: in the wheel beside this module, in a checkout at its top.
+
+    Raises
+    ------
+    AmcError
+        When neither is there.
+    """
+    here = Path(__file__).resolve().parent
+    for folder in (here / "_examples", here.parent / "examples"):
+        if (folder / TIMELINE).is_file():
+            return folder
+    raise AmcError("the bundled example", "is not in this installation", "install amc-otio again")
+
+
+def run_demo(folder: Path, force: bool = False, reporter: Reporter | None = None) -> Demo:
+    """Run the main job on the example and write everything into `folder`.
+
+    Raises
+    ------
+    AmcError
+        Files that exist are not replaced without `force`.
+    """
+    example = examples_folder()
+    output = folder / "match_cut.new.otio"
+    sources = Sources(gallery=(example / "sounds", example / "media"), library=folder / "library")
+    proposals, written = match(example / TIMELINE, output, sources, reporter=reporter, force=force)
+    files = [written.output, written.sidecar]
+    lines = [f"{len(proposals.proposals)} edit points in {TIMELINE}:"]
+    changed = {change.edit_point for change in written.changes}
+    for proposal in proposals.proposals:
+        point = proposal.point
+        if point.id not in changed:
+            why = proposal.refusal or "a better match at a neighbouring cut changes the same shot"
+            lines.append(f"  {point.timecode}  {point.outgoing.name}: left as it is ({why})")
+            continue
+        best = proposal.candidates[0]
+        lines.append(f"  {point.timecode}  {point.outgoing.name} -> {best.media.name}: {'; '.join(best.reasons)}")
+        if proposal.present is not None:
+            lines.append(
+                f"               (as it was: {proposal.present.name}, similarity {proposal.present.similarity:.3f})"
+            )
+        made = write_preview(proposal, best, folder, point.id.replace(":", "-"), force)
+        files += [path for path in (made.present, made.plain, made.join) if path is not None]
+    lines.append("")
+    lines.append("Wrote:")
+    lines += [f"  {path}" for path in files]
+    lines.append("Listen: *.before.wav is the cut as it was, *.plain.wav the match cut hard, *.after.wav the join.")
+    return Demo(written, tuple(files), tuple(lines))

@@ -1,0 +1,383 @@
+"""The main job in four calls: propose, apply, match, revert. The command line and the adapters are thin over it.
+
+>>> from pathlib import Path
+>>> from amc_otio.workflow import Sources, match
+>>> match(Path("edit.otio"), Path("new.otio"), Sources(gallery=(Path("sounds"),)))  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import opentimelineio as otio
+
+from amc_otio import __version__
+from amc_otio.codec import encode
+from amc_otio.config import Settings
+from amc_otio.errors import NoMatchError, ProposalsError
+from amc_otio.library.indexing import IndexReport
+from amc_otio.library.library import Library
+from amc_otio.matching.media_table import MediaTable
+from amc_otio.matching.propose import propose as propose_points
+from amc_otio.media.locate import Locator
+from amc_otio.proposals import FORMAT, VERSION, Candidate, Proposal, Proposals, TimelineRecord, edit_of
+from amc_otio.representations import create
+from amc_otio.timeline.apply import apply_edits, exclude_each_other
+from amc_otio.timeline.edit_points import find_edit_points
+from amc_otio.timeline.edits import Edit
+from amc_otio.timeline.read import LoadedTimeline, read_timeline
+from amc_otio.timeline.revert import revert as revert_run
+from amc_otio.timeline.select import Selection, fold_linked, select
+from amc_otio.timeline.undo import Record
+from amc_otio.timeline.write import (
+    EXACT_SUFFIXES,
+    check_output,
+    rebase_media,
+    sidecar_path,
+    stamp,
+    write_json,
+    write_timeline,
+)
+
+Note = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where sound comes from.
+
+    Attributes
+    ----------
+    gallery
+        Files, folders or timelines in which matches are looked for; empty is the timeline's own media.
+    library
+        Folder of the library; None is ``.amc`` beside the timeline.
+    path_maps, search_roots
+        How media is relinked (see `amc_otio.media.locate.Locator`).
+    workers
+        Processes that index; None is one a core.
+    """
+
+    gallery: tuple[Path, ...] = ()
+    library: Path | None = None
+    path_maps: tuple[tuple[str, str], ...] = ()
+    search_roots: tuple[Path, ...] = ()
+    workers: int | None = None
+
+
+@dataclass(frozen=True)
+class Reporter:
+    """Where progress and remarks go; both may be None.
+
+    `indexing` gets what `Library.index` reports; `matching` gets edit points done and their number.
+    """
+
+    indexing: Callable[[Any], None] | None = None
+    matching: Callable[[int, int], None] | None = None
+
+
+@dataclass(frozen=True)
+class Change:
+    """One edit as written: for people and for the sidecar."""
+
+    edit_point: str
+    timecode: str
+    track: str
+    outgoing: str
+    incoming: str | None
+    summary: str
+    reasons: tuple[str, ...]
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a run wrote."""
+
+    output: Path
+    sidecar: Path
+    changes: tuple[Change, ...]
+    notes: tuple[str, ...]
+
+
+def propose(
+    edit: Path,
+    sources: Sources | None = None,
+    selection: Selection | None = None,
+    settings: Settings | None = None,
+    reporter: Reporter | None = None,
+    timeline_name: str | None = None,
+) -> Proposals:
+    """Propose match cuts at the selected edit points of a timeline.
+
+    Parameters
+    ----------
+    edit
+        Anything that OTIO or an installed adapter reads.
+    sources, selection, settings
+        Where to look, which edit points, how.
+    timeline_name
+        Which one, where the file holds several timelines.
+
+    Returns
+    -------
+    Proposals
+
+    Raises
+    ------
+    AmcError
+        A subclass that names what is wrong; one bad file or edit point never stops the others.
+    """
+    sources, settings, reporter = sources or Sources(), settings or Settings(), reporter or Reporter()
+    loaded = read_timeline(edit, name=timeline_name)
+    notes = list(loaded.notes)
+    locator = Locator(base=loaded.base, path_maps=sources.path_maps, search_roots=sources.search_roots)
+    media = MediaTable(loaded.timeline, locator, loaded.rate)
+    notes += [str(error) for error in media.offline]
+    points = find_edit_points(loaded.timeline, loaded.rate, probe=media.available_range)
+    chosen = select(fold_linked(points), selection or Selection(all=True), loaded.timeline, loaded.rate)
+    representation = create(settings.match.representation)
+    folder = sources.library or (edit.parent / ".amc")
+    library = Library.open(folder)
+    if settings.edit.mode == "align":
+        paths: tuple[Path, ...] = ()
+        searcher = None
+    else:
+        paths = gallery_paths(sources, media)
+        report = library.index(
+            paths, settings.match.representation, workers=sources.workers, progress=reporter.indexing
+        )
+        notes += [f"{path.name}: {reason}" for path, reason in report.failed]
+        notes += list(report.problems)
+        searcher = library.searcher(representation, paths=paths, kind=settings.match.index)
+    proposals = propose_points(loaded, chosen, media, searcher, representation, settings, reporter.matching)
+    return Proposals(
+        format=FORMAT,
+        version=VERSION,
+        tool=__version__,
+        timeline=TimelineRecord(
+            path=str(edit.absolute()),
+            sha256=loaded.sha256,
+            name=loaded.timeline.name or "",
+            rate=loaded.rate,
+            sound_track_added=loaded.sound_track_added,
+        ),
+        settings=settings,
+        library=str(folder),
+        proposals=proposals,
+        notes=tuple(dict.fromkeys(notes)),
+    )
+
+
+def best_choices(proposals: Proposals, loaded: LoadedTimeline) -> tuple[dict[int, int], tuple[str, ...]]:
+    """Choose each edit point's best candidate, the highest similarity first, where they do not exclude each other.
+
+    Returns
+    -------
+    tuple
+        ``{proposal number: rank}``, and a note for each that had to give way.
+    """
+    order = sorted(
+        (i for i, p in enumerate(proposals.proposals) if p.candidates),
+        key=lambda i: (-proposals.proposals[i].candidates[0].scores.similarity, i),
+    )
+    taken: list[Edit] = []
+    choices: dict[int, int] = {}
+    notes: list[str] = []
+    for index in order:
+        proposal = proposals.proposals[index]
+        candidate = proposal.candidates[0]
+        edit = edit_of(proposal, candidate, proposals.settings, proposals.timeline.rate, exact=True)
+        rival = next((t for t in taken if exclude_each_other(loaded.timeline, t, edit)), None)
+        if rival is None:
+            taken.append(edit)
+            choices[index + 1] = 1
+        else:
+            notes.append(f"{edit.name}: left as it was, since the better match at {rival.name} changes the same shot")
+    return choices, tuple(notes)
+
+
+def apply(
+    edit: Path,
+    proposals: Proposals,
+    output: Path,
+    choices: dict[int, int] | None = None,
+    force: bool = False,
+    dry_run: bool = False,
+) -> Written:
+    """Write a new timeline with the chosen candidates cut in, and its sidecar.
+
+    Parameters
+    ----------
+    choices
+        ``{edit point number: rank}``, both from 1; rank 0 keeps the present shot. None takes the best of each.
+    dry_run
+        Do everything but write.
+
+    Raises
+    ------
+    AmcError
+        Nothing is written then.
+    """
+    check_output(output, edit, force)
+    loaded = read_timeline(edit, name=proposals.timeline.name or None)
+    if loaded.sha256 != proposals.timeline.sha256:
+        raise ProposalsError(edit, "was changed since the proposals were made", "propose again")
+    notes: tuple[str, ...] = ()
+    if choices is None:
+        choices, notes = best_choices(proposals, loaded)
+    chosen = proposals.chosen(choices)
+    if not chosen:
+        raise NoMatchError(edit.name, _why_nothing(proposals), "see 'amc-otio propose' for each edit point's refusals")
+    exact = _exact_offsets(proposals.settings, output)
+    edits = [edit_of(p, c, proposals.settings, loaded.rate, exact) for p, c in chosen]
+    timeline = loaded.timeline
+    records: list[Record] = []
+    if loaded.sound_track_added:
+        records.append({"change": "track", "index": len(timeline.tracks) - 1})
+        notes += ("the timeline has no audio track; one with its clips' sound was added",)
+    rebased = rebase_media(timeline, loaded.base, output.parent)
+    if rebased is not None:
+        records.append(rebased)
+    applied = apply_edits(timeline, edits, loaded.rate)
+    records.extend(applied.records)
+    changes = tuple(_change(p, c, e) for (p, c), e in zip(chosen, edits, strict=True))
+    run = {
+        "tool": f"amc-otio {__version__}",
+        "input": {"name": edit.name, "sha256": loaded.sha256},
+        "settings": encode(proposals.settings),
+        "edits": [dict(e.metadata) for e in edits],
+    }
+    stamp(applied.timeline, run, records)
+    written = Written(output, sidecar_path(output), changes, notes + applied.notes)
+    if not dry_run:
+        write_timeline(applied.timeline, output)
+        sidecar = {
+            "format": "amc-otio sidecar",
+            "version": 1,
+            **run,
+            "input": {"path": str(edit.absolute()), "sha256": loaded.sha256},
+            "output": output.name,
+            "changes": encode(changes),
+            "notes": list(written.notes),
+            "undo": records,
+        }
+        write_json(written.sidecar, sidecar)
+    return written
+
+
+def match(
+    edit: Path,
+    output: Path,
+    sources: Sources | None = None,
+    selection: Selection | None = None,
+    settings: Settings | None = None,
+    reporter: Reporter | None = None,
+    force: bool = False,
+    dry_run: bool = False,
+    timeline_name: str | None = None,
+) -> tuple[Proposals, Written]:
+    """Propose and apply the best, in one go: the main job.
+
+    Raises
+    ------
+    AmcError
+        Nothing is written then.
+    """
+    check_output(output, edit, force)
+    proposals = propose(edit, sources, selection, settings, reporter, timeline_name)
+    return proposals, apply(edit, proposals, output, force=force, dry_run=dry_run)
+
+
+def index(
+    sources: Sources,
+    library: Path,
+    representation: str,
+    workers: int | None = None,
+    verify: bool = False,
+    progress: Callable[[Any], None] | None = None,
+) -> IndexReport:
+    """Build or refresh a library from files, folders and timelines (`Sources.gallery`).
+
+    Raises
+    ------
+    AmcError
+        A file that cannot be read is in the report, not an error.
+    """
+    paths = gallery_paths(sources, None)
+    return Library.open(library).index(paths, representation, workers=workers, verify=verify, progress=progress)
+
+
+def revert(edit: Path, output: Path, force: bool = False) -> Path:
+    """Undo the last run on a timeline that amc-otio wrote, into a new file.
+
+    Raises
+    ------
+    AmcError
+        When there is nothing to undo, or it was edited since.
+    """
+    check_output(output, edit, force)
+    write_timeline(revert_run(read_timeline(edit).timeline), output)
+    return output
+
+
+def gallery_paths(sources: Sources, media: MediaTable | None) -> tuple[Path, ...]:
+    """The files and folders in which matches are looked for; a timeline stands for its media.
+
+    Raises
+    ------
+    AmcError
+        When a path is missing or the timeline's own media are all offline.
+    """
+    if not sources.gallery and media is not None:
+        if not media.paths:
+            first = f" ({media.offline[0]})" if media.offline else ""
+            raise NoMatchError(
+                "gallery",
+                f"none of the timeline's media was found{first}",
+                "give --gallery, --map-path or --search-root",
+            )
+        return media.paths
+    suffixes = {f".{s}" for s in otio.adapters.suffixes_with_defined_adapters(read=True)}
+    paths: list[Path] = []
+    for path in sources.gallery:
+        if path.suffix.lower() in suffixes and (path.is_file() or path.suffix.lower() == ".otiod"):
+            loaded = read_timeline(path)
+            locator = Locator(base=loaded.base, path_maps=sources.path_maps, search_roots=sources.search_roots)
+            paths.extend(MediaTable(loaded.timeline, locator, loaded.rate).paths)
+        elif path.exists():
+            paths.append(path)
+        else:
+            raise NoMatchError(path, "does not exist", "give files, folders or timelines with --gallery")
+    return tuple(dict.fromkeys(paths))
+
+
+def _exact_offsets(settings: Settings, output: Path) -> bool:
+    if settings.edit.offsets == "auto":
+        return output.suffix.lower() in EXACT_SUFFIXES
+    return settings.edit.offsets == "exact"
+
+
+def _change(proposal: Proposal, candidate: Candidate, edit: Edit) -> Change:
+    point = proposal.point
+    return Change(
+        edit_point=point.id,
+        timecode=point.timecode,
+        track=point.track,
+        outgoing=point.outgoing.name,
+        incoming=point.incoming.name if point.incoming is not None else None,
+        summary=edit.summary,
+        reasons=candidate.reasons,
+        metadata=dict(edit.metadata),
+    )
+
+
+def _why_nothing(proposals: Proposals) -> str:
+    reasons = [f"{p.point.id}: {p.refusal}" for p in proposals.proposals if p.refusal]
+    if not reasons:
+        return "nothing is chosen"
+    more = f" (and {len(reasons) - 3} more edit points)" if len(reasons) > 3 else ""
+    return "no match can be cut: " + "; ".join(reasons[:3]) + more
