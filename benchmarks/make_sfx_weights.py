@@ -96,13 +96,11 @@ def ignored(*_: Any) -> Ignored:
     return Ignored()
 
 
-def read_encoder(wheel: Path) -> dict[str, np.ndarray]:
-    """Tensors of the encoder by name, without their prefix."""
-    with zipfile.ZipFile(wheel) as archive:
-        data = archive.read(CHECKPOINT)
+def read_encoder(data: bytes, source: Path) -> dict[str, np.ndarray]:
+    """Tensors of the encoder by name, without their prefix, from the bytes of the checkpoint."""
     digest = hashlib.sha256(data).hexdigest()
     if digest != CHECKPOINT_SHA256:
-        sys.exit(f"{wheel}: its checkpoint is not that of aisfx 0.1.2 (SHA-256 {digest})")
+        sys.exit(f"{source}: its checkpoint is not that of aisfx 0.1.2 (SHA-256 {digest})")
     with zipfile.ZipFile(io.BytesIO(data)) as checkpoint:
         weights, _classes = CheckpointReader(checkpoint).load()
     return {name[len(PREFIX) :]: value for name, value in weights.items() if name.startswith(PREFIX)}
@@ -170,7 +168,9 @@ def main() -> None:
     parser.add_argument("wheel", type=Path, help="aisfx-0.1.2-py2.py3-none-any.whl")
     parser.add_argument("out", type=Path, help="the ONNX file to write")
     arguments = parser.parse_args()
-    data = build(read_encoder(arguments.wheel)).SerializeToString(deterministic=True)
+    with zipfile.ZipFile(arguments.wheel) as wheel:
+        checkpoint = wheel.read(CHECKPOINT)
+    data = build(read_encoder(checkpoint, arguments.wheel)).SerializeToString(deterministic=True)
     arguments.out.write_bytes(data)
     print(f"{hashlib.sha256(data).hexdigest()}  {arguments.out}  {len(data)} bytes")
 
