@@ -18,8 +18,8 @@ from amc_otio.timeline.walk import Path, PlacedItem, PlacedTrack, Prober, retime
 
 __all__ = ["EditPoint", "LinkedCut", "Shot", "find_edit_points"]
 
-_ON_FRAME: Final = Fraction(1, 1000)
-"""A time this near a frame, in frames, is on it: adapters compute times in floats."""
+_ON_FRAME: Final = Fraction(1, 100_000)
+"""A time this near a frame, in frames, is on it: adapters compute in floats. One sample is farther off."""
 
 
 @dataclass(frozen=True)

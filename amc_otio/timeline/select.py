@@ -14,7 +14,7 @@ from amc_otio.timeline.clock import drop_of, start_seconds, timeline_start
 from amc_otio.timeline.edit_points import EditPoint
 from amc_otio.timeline.rational import from_frames, seconds
 from amc_otio.timeline.timecode import format_timecode, parse_time
-from amc_otio.timeline.walk import Place, Prober, length_of, walk_tracks
+from amc_otio.timeline.walk import Place, Prober, length_of, possible_rate, walk_tracks
 
 WITHIN_S: Final = Fraction(1, 2)
 """How far from a given time or marker an edit point is still taken, in seconds."""
@@ -163,7 +163,7 @@ def markers_of(timeline: otio.schema.Timeline) -> tuple[MarkerPlace, ...]:
 def _usable(markers: Any) -> Iterator[tuple[Any, Fraction]]:
     for marker in markers:
         time = marker.marked_range.start_time
-        if time.rate > 0 and abs(time.value) < 1e15:
+        if possible_rate(time):
             yield marker, seconds(time)
 
 

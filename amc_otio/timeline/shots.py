@@ -18,6 +18,7 @@ from amc_otio.timeline.walk import (
     check_nesting,
     clip_range,
     is_disabled,
+    length_of,
     place_items,
     retime_of,
     target_url,
@@ -204,10 +205,10 @@ def _nested_shot(item: Any, path: Path, prober: Prober, enabled: bool, at_end: b
     inside = _inner_clips(item, prober, 0)
     if inside is None:
         return Heard(plain, (*problems, "holds a clip of unknown length"))
-    if item.source_range is not None:
-        stop = start + seconds(item.source_range.duration)
-    else:
-        stop = max((inner.end for inner in inside), default=Fraction(0))
+    length = length_of(item, prober)
+    if length is None:
+        return Heard(plain, (*problems, "holds a clip of unknown length"))
+    stop = start + length
     if at_end:
         heard = [i for i in inside if i.start < stop <= i.end]
     else:

@@ -6,7 +6,6 @@ later time wrong is an error; what touches one place only is a warning, and the 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any, Final
@@ -15,7 +14,7 @@ import opentimelineio as otio
 
 from amc_otio.errors import TimelineError
 from amc_otio.timeline.rational import seconds
-from amc_otio.timeline.walk import PlacedItem, Prober, check_nesting, place_items
+from amc_otio.timeline.walk import PlacedItem, Prober, check_nesting, place_items, possible_rate
 
 MAX_ITEMS: Final = 500_000
 """How many items a timeline may hold."""
@@ -32,9 +31,13 @@ def validate(timeline: otio.schema.Timeline) -> tuple[str, ...]:
         that is too deep, or too many items: going on would give wrong times.
     """
     warnings: list[str] = []
+    if not isinstance(timeline.tracks, otio.schema.Stack):
+        raise TimelineError("the timeline", "holds no stack of tracks", _REMEDY)
     _check_time(timeline.global_start_time, "the timeline's start")
-    for place, item in _walk(timeline):
+    everything = list(_walk(timeline))
+    for place, item in everything:
         _check_item(place, item)
+    for place, item in everything:
         if isinstance(item, otio.schema.Track):
             warnings.extend(_transition_warnings(place, item))
         elif isinstance(item, otio.schema.Clip) and item.source_range is None and _stated_range(item) is None:
@@ -94,9 +97,9 @@ def _check_range(found: Any, what: str) -> None:
 def _check_time(time: Any, what: str) -> None:
     if time is None:
         return
-    if not (math.isfinite(time.rate) and time.rate > 0):
+    if not 1e-3 <= time.rate <= 1e9:
         raise TimelineError(what, f"has the impossible rate {time.rate}", _REMEDY)
-    if not math.isfinite(time.value):
+    if not possible_rate(time):
         raise TimelineError(what, f"has the impossible value {time.value}", _REMEDY)
 
 

@@ -21,6 +21,9 @@ from amc_otio.timeline.rational import TimeRange, exact_rate, seconds
 MAX_NESTING: Final = 100
 """How deep stacks and tracks may lie in each other."""
 
+MOST_FRAMES: Final = 1e15
+"""A larger count of frames or samples is damage: a float no longer counts them one by one."""
+
 Path = tuple[int, ...]
 Probe = Callable[[str], Any]
 
@@ -133,10 +136,12 @@ def usable_range(found: Any) -> bool:
     """Whether a range is finite, with a positive rate and a positive duration."""
     if found is None:
         return False
-    times = (found.start_time, found.duration)
-    return bool(
-        all(math.isfinite(t.value) and math.isfinite(t.rate) and t.rate > 0 for t in times) and times[1].value > 0
-    )
+    return possible_rate(found.start_time) and possible_rate(found.duration) and 0 < found.duration.value <= MOST_FRAMES
+
+
+def possible_rate(time: Any) -> bool:
+    """Whether a time is finite and its rate is one that film or sound can have."""
+    return bool(1e-3 <= time.rate <= 1e9 and abs(time.value) <= MOST_FRAMES)
 
 
 def target_url(clip: otio.schema.Clip) -> str | None:
