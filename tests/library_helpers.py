@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import numpy as np
@@ -64,3 +65,10 @@ def shard_files(folder: Path) -> dict[str, str]:
         for path in vectors.rglob("*")
         if path.is_file()
     }
+
+
+def child_environment() -> dict[str, str]:
+    """The environment of a child process that imports the same amc_otio, installed or not."""
+    repository = str(Path(__file__).resolve().parent.parent)
+    paths = [repository, *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}

@@ -110,6 +110,8 @@ class Catalogue:
                 if self._db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
                     raise CatalogueDamaged(str(path))
                 self._migrate()
+                for table in ("sources", "contents", "keys", "shards", "failures"):
+                    self._db.execute(f"SELECT 1 FROM {table} LIMIT 1")
         except BaseException:
             self.close()
             raise
@@ -272,7 +274,7 @@ class Catalogue:
             if "locked" in text:
                 reason = f"another process has held the catalogue for {_BUSY_S:.0f} s"
                 raise LibraryError(folder, reason, "wait for it, then run again") from error
-            if "no such table" in text or "no such column" in text or "values for" in text:
+            if any(words in text for words in ("no such table", "no such column", "already exists", "values for")):
                 raise CatalogueDamaged(text) from error
             raise LibraryError(folder, f"the catalogue cannot be used ({text})", "check the disk") from error
         except sqlite3.IntegrityError:

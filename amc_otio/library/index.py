@@ -273,13 +273,13 @@ def _sample(
 ) -> tuple[NDArray[np.float32], list[NDArray[np.int64]]]:
     """Draw queries to measure recall with, and their ten nearest windows.
 
-    A query stands between two windows, three parts of one and one of another: like the sound of an outgoing clip,
-    it is near the library's windows and is none of them.
+    A query stands half-way between two windows: like the sound of an outgoing clip it is made of what the library
+    is made of, and is none of it. That is harder for Annoy than a query that is near to a window.
     """
     generator = np.random.default_rng(SEED)
     count = min(_SAMPLE, len(rows))
-    mostly, partly = (rows[generator.choice(len(rows), count, replace=False)] for _ in range(2))
-    queries = 0.75 * matrix[mostly] + 0.25 * matrix[partly]
+    one, other = (rows[generator.choice(len(rows), count, replace=False)] for _ in range(2))
+    queries = matrix[one] + matrix[other]
     queries /= np.maximum(np.linalg.norm(queries, axis=1, keepdims=True), 1e-12)
     queries = queries.astype(np.float32)
     wanted = []

@@ -9,8 +9,17 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, as_completed
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    as_completed,
+    wait,
+)
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import wait as wait_for
 from pathlib import Path
@@ -24,6 +33,7 @@ from amc_otio.library.jobs import Job, JobResult, JobSource, embed_source
 from amc_otio.library.layout import LibraryWarning, RunLock
 from amc_otio.library.shards import ShardDamage, ShardKey, read
 from amc_otio.library.sources import SourceFile, content_key, find_sources, full_hash, key_of_whole
+from amc_otio.media.decode import Channels
 
 if TYPE_CHECKING:
     from amc_otio.library.library import Library
@@ -108,7 +118,7 @@ def index(
     progress: Callable[[Progress], None] | None = None,
     threads: int | None = None,
     weights: str | None = None,
-    channels: Sequence[int] | None = None,
+    channels: Channels | None = None,
 ) -> IndexReport:
     """Embed what is new among `paths`; see `Library.index`, which is the way in.
 
@@ -133,7 +143,7 @@ def index(
     weights
         The representation's weights file, where it takes one.
     channels
-        Channels to take instead of the mono sum.
+        (stream, channel) pairs whose mean is taken instead of the mono sum of the file.
 
     Raises
     ------
@@ -300,7 +310,7 @@ def _jobs(
     run_id: str,
     workers: int,
     weights: str | None,
-    channels: Sequence[int] | None,
+    channels: Channels | None,
 ) -> list[Job]:
     """Group the sources to embed: big ones alone, small ones together; the biggest jobs first."""
     limit = max(1, min(_GROUP_FILES, len(plan.todo) // (workers * _JOBS_A_WORKER)))
@@ -320,7 +330,7 @@ def _jobs(
             key=key,
             sources=tuple(group),
             weights=weights,
-            channels=None if channels is None else tuple(channels),
+            channels=channels,
         )
         for group in groups
     ]
@@ -329,60 +339,61 @@ def _jobs(
 
 def _results(jobs: list[Job], workers: int, executor: Executor | None) -> Iterator[tuple[Job, JobResult]]:
     if executor is not None:
-        yield from _completed(executor, jobs, lost=None)
+        yield from _executor_results(executor, jobs)
     elif workers == 1:
         for job in jobs:
             yield job, embed_source(job)
     else:
-        lost: list[Job] = []
-        yield from _pool_results(jobs, workers, lost)
-        # A decoder that crashes takes the whole pool with it. Whose fault it was shows when each source runs alone.
-        for job in lost:
-            for source in job.sources:
-                alone = replace(job, sources=(source,))
+        left = deque(jobs)
+        while left:
+            lost: list[Job] = []
+            yield from _pool_results(left, workers, lost, in_flight=workers + 1)
+            # A decoder that crashes takes the pool and all jobs in flight with it. Whose fault it was shows when
+            # their sources run one by one.
+            alone = deque(replace(job, sources=(source,)) for job in lost for source in job.sources)
+            while alone:
                 crashed: list[Job] = []
-                yield from _pool_results([alone], 1, crashed)
-                for _ in crashed:
-                    yield alone, JobResult(failed=((source.path, "crashed the program that decodes it"),))
+                yield from _pool_results(alone, 1, crashed, in_flight=1)
+                for job in crashed:
+                    yield job, JobResult(failed=((job.sources[0].path, "crashed the program that decodes it"),))
 
 
-def _pool_results(jobs: list[Job], workers: int, lost: list[Job]) -> Iterator[tuple[Job, JobResult]]:
-    """Run jobs on processes of our own; those that a crash took down are put in `lost`."""
+def _pool_results(left: deque[Job], workers: int, lost: list[Job], in_flight: int) -> Iterator[tuple[Job, JobResult]]:
+    """Run jobs on processes of our own, taking them from `left`; when one crashes, those in flight are `lost`."""
     # Spawned, not forked: a forked copy of a process that runs threads (encoders do) may hang.
     context = multiprocessing.get_context("spawn")
     stop = context.Event()
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(stop,))
+    futures: dict[Future[JobResult], Job] = {}
     try:
-        yield from _completed(pool, jobs, lost, _embed_in_worker)
+        while (left and not lost) or futures:
+            while left and not lost and len(futures) < in_flight:
+                futures[pool.submit(_embed_in_worker, left[0])] = left[0]
+                left.popleft()
+            done, _ = wait(futures, return_when=FIRST_COMPLETED)
+            for future in done:
+                job = futures.pop(future)
+                try:
+                    yield job, future.result()
+                except BrokenExecutor:
+                    lost.append(job)
+    except BrokenExecutor:  # at submit: the pool broke since
+        lost += futures.values()
     finally:
         # After Ctrl-C or an error the jobs in flight end at their next batch.
         stop.set()
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _completed(
-    executor: Executor,
-    jobs: list[Job],
-    lost: list[Job] | None,
-    work: Callable[[Job], JobResult] = embed_source,
-) -> Iterator[tuple[Job, JobResult]]:
+def _executor_results(executor: Executor, jobs: list[Job]) -> Iterator[tuple[Job, JobResult]]:
     futures: dict[Future[JobResult], Job] = {}
     try:
         for job in jobs:
-            try:
-                futures[executor.submit(work, job)] = job
-            except BrokenExecutor:
-                if lost is None:
-                    raise
-                lost.append(job)
+            futures[executor.submit(embed_source, job)] = job
         for future in as_completed(futures):
-            job = futures[future]
-            try:
-                yield job, future.result()
-            except BrokenExecutor as error:
-                if lost is None:
-                    raise LibraryError("executor", f"its workers died ({error})", "run again") from error
-                lost.append(job)
+            yield futures[future], future.result()
+    except BrokenExecutor as error:
+        raise LibraryError("executor", f"its workers died ({error})", "run again") from error
     finally:
         for future in futures:
             future.cancel()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +18,7 @@ from amc_otio.errors import AmcError, MediaError, RepresentationError, one_line
 from amc_otio.library.catalogue import ShardRow
 from amc_otio.library.layout import fsync_folder, os_error_in_words, write_atomically
 from amc_otio.library.shards import Shard, ShardDamage, ShardKey, check_vectors, decode, encode, read_bytes, shard_path
+from amc_otio.media.decode import Channels
 from amc_otio.media.loudness import batch_loudness
 from amc_otio.media.windows import iter_windows
 from amc_otio.representations import create
@@ -52,7 +53,7 @@ class Job:
     sources: tuple[JobSource, ...]
     weights: str | None = None
     threads: int | None = None
-    channels: tuple[int, ...] | None = None
+    channels: Channels | None = None
     batch: int = BATCH
 
     @property
@@ -181,7 +182,7 @@ def embed_source(job: Job, stop: Callable[[], bool] = lambda: False) -> JobResul
     return JobResult(tuple(written), tuple(adopted), tuple(failed), stopped)
 
 
-def key_of(representation: Representation, channels: Sequence[int] | None = None) -> ShardKey:
+def key_of(representation: Representation, channels: Channels | None = None) -> ShardKey:
     """Return the key of the shards that a representation makes of these channels (None: the mono sum)."""
     return ShardKey(
         representation=representation.name,
@@ -189,7 +190,7 @@ def key_of(representation: Representation, channels: Sequence[int] | None = None
         weights_hash=representation.weights_hash,
         dimension=representation.dimension,
         sample_rate=representation.sample_rate,
-        channels="mix" if channels is None else ",".join(str(channel) for channel in channels),
+        channels="mix" if channels is None else ",".join(f"{stream}:{channel}" for stream, channel in channels),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from amc_otio.library.locks import FileLock
 from amc_otio.library.search import Searcher
 from amc_otio.library.shards import Shard, ShardDamage, ShardKey, decode, read, read_bytes
 from amc_otio.library.sources import absolute
+from amc_otio.media.decode import Channels
 
 if TYPE_CHECKING:
     from amc_otio.representations.base import Representation
@@ -137,7 +138,7 @@ class Library:
         layout.prepare(create)
         try:
             # Without its catalogue a library that has shards is as one whose catalogue is damaged.
-            if not layout.catalogue.exists() and any(layout.vectors.iterdir()):
+            if not _size(layout.catalogue) and any(layout.vectors.iterdir()):
                 catalogue = _rebuild(layout)
             else:
                 try:
@@ -175,7 +176,7 @@ class Library:
         progress: Callable[[Progress], None] | None = None,
         threads: int | None = None,
         weights: str | os.PathLike[str] | None = None,
-        channels: Sequence[int] | None = None,
+        channels: Channels | None = None,
     ) -> IndexReport:
         """Embed what is new among files and folders.
 
@@ -200,7 +201,7 @@ class Library:
         weights
             The representation's weights file, where it takes one.
         channels
-            Channels to take instead of the mono sum.
+            (stream, channel) pairs whose mean is taken instead of the mono sum of the file.
 
         Returns
         -------
@@ -239,7 +240,7 @@ class Library:
         kind: str = "auto",
         *,
         weights: str | os.PathLike[str] | None = None,
-        channels: Sequence[int] | None = None,
+        channels: Channels | None = None,
     ) -> Searcher:
         """Return what searches the chosen sources.
 
@@ -411,7 +412,7 @@ class Library:
         representation: str | Representation,
         weights: str | None,
         threads: int | None,
-        channels: Sequence[int] | None,
+        channels: Channels | None,
     ) -> ShardKey:
         if isinstance(representation, str):
             representation = representation_of(representation, threads, weights)
@@ -491,7 +492,7 @@ def _rebuild(layout: Layout) -> Catalogue:
     with FileLock(layout.locks / "catalogue.lock"):
         salvaged: list[SourceRow] = []
         reason = "was missing"
-        if layout.catalogue.exists():
+        if _size(layout.catalogue):
             with contextlib.suppress(CatalogueDamaged):
                 return Catalogue(layout.catalogue)  # another process has just done it
             reason = "was damaged: set aside"

@@ -49,7 +49,7 @@ class ShardKey:
     sample_rate: int
     """Hz at which the representation takes its windows."""
     channels: str = "mix"
-    """``"mix"`` for the mono sum, or the channels taken, ``"0,1"``."""
+    """``"mix"`` for the mono sum, or the (stream, channel) pairs taken, ``"0:0,0:1"``."""
     window: int = ANALYSIS_RATE
     """Length of a window in samples of the 48 kHz analysis clock."""
 
