@@ -162,7 +162,7 @@ def _with_incoming(
     links: Links,
     by_path: dict[Path, PlacedTrack],
 ) -> EditPoint:
-    following = next((p for p in _after(track, placed) if not isinstance(p.item, otio.schema.Transition)), None)
+    following = _neighbour(track, placed, 1)
     incoming = None
     if following is not None:
         incoming = shot_of(following.item, (*track.path, following.index), prober, at_end=False)
@@ -190,8 +190,14 @@ def _outgoing_items(track: PlacedTrack, prober: Prober) -> Iterator[tuple[Placed
             yield placed, heard
 
 
-def _after(track: PlacedTrack, placed: PlacedItem) -> tuple[PlacedItem, ...]:
-    return track.items[placed.index + 1 :]
+def _neighbour(track: PlacedTrack, placed: PlacedItem, step: int) -> PlacedItem | None:
+    """The nearest item before (-1) or after (1) one, transitions passed over."""
+    index = placed.index + step
+    while 0 <= index < len(track.items):
+        if not isinstance(track.items[index].item, otio.schema.Transition):
+            return track.items[index]
+        index += step
+    return None
 
 
 def _on_grid(at: Fraction, rate: Fraction) -> RationalTime:
@@ -220,15 +226,15 @@ def _track_refusals(track: PlacedTrack) -> Iterator[str]:
 
 
 def _transition_refusals(track: PlacedTrack, placed: PlacedItem) -> Iterator[str]:
-    after = _after(track, placed)
-    if after and isinstance(after[0].item, otio.schema.Transition):
+    next_index = placed.index + 1
+    if next_index < len(track.items) and isinstance(track.items[next_index].item, otio.schema.Transition):
         yield "a transition is already there"
         return
     cut = placed.end
     if cut is None:
         return
-    for other in track.items:
-        if isinstance(other.item, otio.schema.Transition) and other.start is not None:
+    for other in track.transitions:
+        if other.start is not None:
             first = other.start - seconds(other.item.in_offset)
             last = other.start + seconds(other.item.out_offset)
             if first < cut < last:
@@ -278,7 +284,7 @@ def _linked_cuts(
             sides.setdefault((member.track.path, member.placed.index), set()).add("outgoing")
     if following is not None:
         for member in links.partners((*track.path, following.index)):
-            before = _item_before(by_path[member.track.path], member.placed)
+            before = _neighbour(by_path[member.track.path], member.placed, -1)
             if before is None or member.placed.start is None or abs(member.placed.start - placed.end) > tolerance:
                 continue
             sides.setdefault((member.track.path, before.index), set()).add("incoming")
@@ -291,16 +297,9 @@ def _linked_cuts(
 def _linked_refusal(track: PlacedTrack, placed: PlacedItem) -> str | None:
     refusals = [f"track {track.label} is locked"] if track.locked else []
     refusals += [f"on track {track.label} {reason}" for reason in _transition_refusals(track, placed)]
-    following = next((p for p in _after(track, placed) if not isinstance(p.item, otio.schema.Transition)), None)
+    following = _neighbour(track, placed, 1)
     for side in (placed, following):
         retime = retime_of(side.item) if side is not None else None
         if side is not None and retime is not None:
             refusals.append(f"'{side.item.name}' on track {track.label} {retime}")
     return "; ".join(refusals) or None
-
-
-def _item_before(track: PlacedTrack, placed: PlacedItem) -> PlacedItem | None:
-    for other in reversed(track.items[: placed.index]):
-        if not isinstance(other.item, otio.schema.Transition):
-            return other
-    return None

@@ -51,6 +51,9 @@ class Selection:
     all: bool = False
 
 
+_Timed = tuple[Fraction, EditPoint]
+
+
 @dataclass(frozen=True)
 class MarkerPlace:
     """A marker and the record time it points at, in seconds from the start of the timeline."""
@@ -94,11 +97,12 @@ def select(
     if selection.all or not (selection.at or selection.indexes or selection.markers):
         return fold_linked(eligible)
     chosen: set[str] = set()
+    timed = [(seconds(p.record_time), p) for p in eligible if p.record_time is not None]
     for text in selection.at:
         at = seconds(parse_time(text, rate, start=timeline_start(timeline), drop=drop))
-        near = _nearest(eligible, at, within)
+        near = _nearest(timed, at, within)
         if not near:
-            raise _none_near(f"time '{text}'", eligible, at, within)
+            raise _none_near(f"time '{text}'", timed, at, within)
         chosen |= near
     for text in selection.indexes:
         numbered = {p.id for p in eligible if text.casefold() in (p.id.casefold(), p.id.rpartition(":")[2])}
@@ -108,7 +112,7 @@ def select(
     if selection.markers:
         known = markers_of(timeline)
         for text in selection.markers:
-            chosen |= _at_marker(text, known, eligible, within, _marker_times(known, timeline, rate, drop))
+            chosen |= _at_marker(text, known, timed, within, _marker_times(known, timeline, rate, drop))
     return fold_linked([p for p in eligible if p.id in chosen])
 
 
@@ -184,7 +188,7 @@ def _seen(marker: Any, place: Place, local: Fraction) -> Iterator[MarkerPlace]:
 def _on_tracks(points: Sequence[EditPoint], tracks: Sequence[str]) -> list[EditPoint]:
     if not tracks:
         return list(points)
-    kept: list[EditPoint] = []
+    kept: set[tuple[int, ...]] = set()
     for text in tracks:
         wanted = text.strip().casefold()
         # A label wins: a track may be named "A2" and be the first.
@@ -195,8 +199,8 @@ def _on_tracks(points: Sequence[EditPoint], tracks: Sequence[str]) -> list[EditP
             raise NoMatchError(
                 f"track '{text}'", "has no edit point", f"tracks with some are {_some([name for _, name in there])}"
             )
-        kept.extend(p for p in found if p not in kept)
-    return [p for p in points if p in kept]
+        kept.update(p.track_path for p in found)
+    return [p for p in points if p.track_path in kept]
 
 
 def _in_range(
@@ -218,28 +222,25 @@ def _in_range(
     return kept
 
 
-def _nearest(points: Sequence[EditPoint], at: Fraction, within: Fraction) -> set[str]:
+def _nearest(points: Sequence[_Timed], at: Fraction, within: Fraction) -> set[str]:
     """Ids of the nearest edit point on each track, of two equally near ones the earlier."""
     best: dict[tuple[int, ...], tuple[Fraction, EditPoint]] = {}
-    for point in points:
-        if point.record_time is None:
-            continue
-        distance = abs(seconds(point.record_time) - at)
+    for time, point in points:
+        distance = abs(time - at)
         if distance <= within and (point.track_path not in best or distance < best[point.track_path][0]):
             best[point.track_path] = (distance, point)
     return {point.id for _, point in best.values()}
 
 
-def _none_near(thing: str, points: Sequence[EditPoint], at: Fraction, within: Fraction) -> NoMatchError:
-    timed = [(abs(seconds(p.record_time) - at), p) for p in points if p.record_time is not None]
-    nearest = [p for _, p in sorted(timed, key=lambda pair: pair[0])[:3]]
+def _none_near(thing: str, points: Sequence[_Timed], at: Fraction, within: Fraction) -> NoMatchError:
+    nearest = [p for _, p in sorted(points, key=lambda pair: abs(pair[0] - at))[:3]]
     return NoMatchError(
         thing, f"has no edit point within {float(within):g} s", f"the nearest are {_listed(nearest)}" if nearest else ""
     )
 
 
 def _at_marker(
-    text: str, known: Sequence[MarkerPlace], points: Sequence[EditPoint], within: Fraction, times: Sequence[str]
+    text: str, known: Sequence[MarkerPlace], points: Sequence[_Timed], within: Fraction, times: Sequence[str]
 ) -> set[str]:
     wanted = text.strip().casefold()
     found = [m for m in known if m.name.casefold() == wanted] or [m for m in known if m.color.casefold() == wanted]

@@ -96,6 +96,8 @@ class PlacedTrack:
     label
         "A1": the first audio track of its stack; "A1/2.A1": the first one in the stack that is child 2 (counted
         from 1) of A1.
+    transitions
+        Those of its items that are transitions.
     locked, disabled, retimed
         Whether it, or something that holds it, is locked, disabled or retimed.
     """
@@ -106,6 +108,7 @@ class PlacedTrack:
     kind: str
     place: Place
     items: tuple[PlacedItem, ...]
+    transitions: tuple[PlacedItem, ...]
     locked: bool
     disabled: bool
     retimed: bool
@@ -337,7 +340,8 @@ def _walk_track(
     check_nesting(depth)
     states = _with(states, track)
     items = place_items(track, prober, depth)
-    yield PlacedTrack(track, path, label, str(track.kind), place, items, *states)
+    transitions = tuple(p for p in items if isinstance(p.item, otio.schema.Transition))
+    yield PlacedTrack(track, path, label, str(track.kind), place, items, transitions, *states)
     for placed in items:
         item = placed.item
         child_path = (*path, placed.index)
