@@ -365,6 +365,7 @@ def _pool_results(left: deque[Job], workers: int, lost: list[Job], in_flight: in
     stop = context.Event()
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(stop,))
     futures: dict[Future[JobResult], Job] = {}
+    restore = _limit_children(left[0].threads or 1)
     try:
         while (left and not lost) or futures:
             while left and not lost and len(futures) < in_flight:
@@ -383,6 +384,23 @@ def _pool_results(left: deque[Job], workers: int, lost: list[Job], in_flight: in
         # After Ctrl-C or an error the jobs in flight end at their next batch.
         stop.set()
         pool.shutdown(wait=True, cancel_futures=True)
+        restore()
+
+
+def _limit_children(threads: int) -> Callable[[], None]:
+    """Let NumPy start `threads` threads in processes spawned from now on; return what undoes it.
+
+    Workers that each start a thread for every processor slow each other down. NumPy's libraries read these names
+    when they are loaded, so a worker cannot set them for itself. What the user has set stays.
+    """
+    names = [name for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS") if name not in os.environ]
+    os.environ.update(dict.fromkeys(names, str(threads)))
+
+    def restore() -> None:
+        for name in names:
+            os.environ.pop(name, None)
+
+    return restore
 
 
 def _executor_results(executor: Executor, jobs: list[Job]) -> Iterator[tuple[Job, JobResult]]:
