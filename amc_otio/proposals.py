@@ -27,6 +27,16 @@ MAX_BYTES: Final = 512 * 1024 * 1024
 
 
 @dataclass(frozen=True)
+class RangeRecord:
+    """The range of a file that the timeline does not state, as probed; `index` counts external references."""
+
+    index: int
+    start: Fraction
+    duration: Fraction
+    rate: Fraction
+
+
+@dataclass(frozen=True)
 class TimelineRecord:
     """Which timeline the proposals belong to."""
 
@@ -35,6 +45,7 @@ class TimelineRecord:
     name: str
     rate: Fraction
     sound_track_added: bool
+    ranges: tuple[RangeRecord, ...]
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +24,16 @@ from amc_otio.library.library import Library
 from amc_otio.matching.media_table import MediaTable
 from amc_otio.matching.propose import propose as propose_points
 from amc_otio.media.locate import Locator
-from amc_otio.proposals import FORMAT, VERSION, Candidate, Proposal, Proposals, TimelineRecord, edit_of
+from amc_otio.proposals import FORMAT, VERSION, Candidate, Proposal, Proposals, RangeRecord, TimelineRecord, edit_of
 from amc_otio.representations import create
 from amc_otio.timeline.apply import apply_edits, exclude_each_other
 from amc_otio.timeline.edit_points import find_edit_points
 from amc_otio.timeline.edits import Edit
+from amc_otio.timeline.rational import TimeRange, exact_rate, from_seconds, seconds
 from amc_otio.timeline.read import LoadedTimeline, read_timeline
 from amc_otio.timeline.revert import revert as revert_run
-from amc_otio.timeline.select import Selection, fold_linked, select
-from amc_otio.timeline.undo import Record
+from amc_otio.timeline.select import Selection, select
+from amc_otio.timeline.undo import Record, external_references, fill_ranges
 from amc_otio.timeline.write import (
     EXACT_SUFFIXES,
     check_output,
@@ -110,6 +112,7 @@ def propose(
     settings: Settings | None = None,
     reporter: Reporter | None = None,
     timeline_name: str | None = None,
+    timeline_rate: Fraction | None = None,
 ) -> Proposals:
     """Propose match cuts at the selected edit points of a timeline.
 
@@ -121,6 +124,8 @@ def propose(
         Where to look, which edit points, how.
     timeline_name
         Which one, where the file holds several timelines.
+    timeline_rate
+        Frames a second of a format that does not say (EDL); 24 when None.
 
     Returns
     -------
@@ -132,13 +137,15 @@ def propose(
         A subclass that names what is wrong; one bad file or edit point never stops the others.
     """
     sources, settings, reporter = sources or Sources(), settings or Settings(), reporter or Reporter()
-    loaded = read_timeline(edit, name=timeline_name)
+    loaded = read_timeline(edit, name=timeline_name, rate=timeline_rate)
     notes = list(loaded.notes)
     locator = Locator(base=loaded.base, path_maps=sources.path_maps, search_roots=sources.search_roots)
     media = MediaTable(loaded.timeline, locator, loaded.rate)
     notes += [str(error) for error in media.offline]
+    ranges = missing_ranges(loaded.timeline, media)
+    _fill_ranges(loaded.timeline, ranges)
     points = find_edit_points(loaded.timeline, loaded.rate, probe=media.available_range)
-    chosen = select(fold_linked(points), selection or Selection(all=True), loaded.timeline, loaded.rate)
+    chosen = select(points, selection or Selection(), loaded.timeline, loaded.rate)
     representation = create(settings.match.representation)
     folder = sources.library or (edit.parent / ".amc")
     library = Library.open(folder)
@@ -164,6 +171,7 @@ def propose(
             name=loaded.timeline.name or "",
             rate=loaded.rate,
             sound_track_added=loaded.sound_track_added,
+            ranges=ranges,
         ),
         settings=settings,
         library=str(folder),
@@ -223,7 +231,7 @@ def apply(
         Nothing is written then.
     """
     check_output(output, edit, force)
-    loaded = read_timeline(edit, name=proposals.timeline.name or None)
+    loaded = read_timeline(edit, name=proposals.timeline.name or None, rate=proposals.timeline.rate)
     if loaded.sha256 != proposals.timeline.sha256:
         raise ProposalsError(edit, "was changed since the proposals were made", "propose again")
     notes: tuple[str, ...] = ()
@@ -239,6 +247,8 @@ def apply(
     if loaded.sound_track_added:
         records.append({"change": "track", "index": len(timeline.tracks) - 1})
         notes += ("the timeline has no audio track; one with its clips' sound was added",)
+    if proposals.timeline.ranges:
+        records.append(_fill_ranges(timeline, proposals.timeline.ranges))
     rebased = rebase_media(timeline, loaded.base, output.parent)
     if rebased is not None:
         records.append(rebased)
@@ -279,6 +289,7 @@ def match(
     force: bool = False,
     dry_run: bool = False,
     timeline_name: str | None = None,
+    timeline_rate: Fraction | None = None,
 ) -> tuple[Proposals, Written]:
     """Propose and apply the best, in one go: the main job.
 
@@ -288,7 +299,7 @@ def match(
         Nothing is written then.
     """
     check_output(output, edit, force)
-    proposals = propose(edit, sources, selection, settings, reporter, timeline_name)
+    proposals = propose(edit, sources, selection, settings, reporter, timeline_name, timeline_rate)
     return proposals, apply(edit, proposals, output, force=force, dry_run=dry_run)
 
 
@@ -320,8 +331,36 @@ def revert(edit: Path, output: Path, force: bool = False) -> Path:
         When there is nothing to undo, or it was edited since.
     """
     check_output(output, edit, force)
-    write_timeline(revert_run(read_timeline(edit).timeline), output)
+    write_timeline(revert_run(read_timeline(edit, sound_track=False).timeline), output)
     return output
+
+
+def missing_ranges(timeline: otio.schema.Timeline, media: MediaTable) -> tuple[RangeRecord, ...]:
+    """Probe the files of clips that state neither what they play nor what their file holds.
+
+    Such a clip plays its whole file; without its length nothing after it has a place on the timeline.
+    """
+    unstated = {
+        id(clip.media_reference)
+        for clip in timeline.find_clips()
+        if clip.source_range is None and clip.media_reference.available_range is None
+    }
+    found = []
+    for index, reference in enumerate(external_references(timeline)):
+        if id(reference) not in unstated:
+            continue
+        available = media.available_range(reference.target_url)
+        if available is not None:
+            rate = exact_rate(available.start_time.rate)
+            found.append(RangeRecord(index, seconds(available.start_time), seconds(available.duration), rate))
+    return tuple(found)
+
+
+def _fill_ranges(timeline: otio.schema.Timeline, ranges: tuple[RangeRecord, ...]) -> Record:
+    return fill_ranges(
+        timeline,
+        [(r.index, TimeRange(from_seconds(r.start, r.rate), from_seconds(r.duration, r.rate))) for r in ranges],
+    )
 
 
 def gallery_paths(sources: Sources, media: MediaTable | None) -> tuple[Path, ...]:

@@ -10,6 +10,8 @@ from amc_otio.cli.console import Console
 from amc_otio.errors import NoMatchError, UsageError
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from amc_otio.config import Settings
     from amc_otio.proposals import Candidate, Proposal, Proposals
     from amc_otio.timeline.select import Selection
@@ -34,6 +36,7 @@ def match(arguments: argparse.Namespace) -> int:
         force=arguments.force,
         dry_run=arguments.dry_run,
         timeline_name=arguments.timeline,
+        timeline_rate=_rate(arguments),
     )
     if arguments.proposals and not arguments.dry_run:
         write_proposals(proposals, arguments.proposals)
@@ -69,6 +72,7 @@ def propose(arguments: argparse.Namespace) -> int:
         _settings(arguments),
         _reporter(console),
         arguments.timeline,
+        _rate(arguments),
     )
     if not arguments.dry_run:
         write_proposals(proposals, arguments.output)
@@ -149,7 +153,7 @@ def points(arguments: argparse.Namespace) -> int:
     from amc_otio.timeline.select import select
 
     console = _console(arguments)
-    loaded = read_timeline(arguments.edit, name=arguments.timeline)
+    loaded = read_timeline(arguments.edit, name=arguments.timeline, rate=_rate(arguments))
     console.notes(loaded.notes)
     found = select(find_edit_points(loaded.timeline, loaded.rate), _selection(arguments), loaded.timeline, loaded.rate)
     rows: list[list[str]] = []
@@ -284,6 +288,20 @@ def _settings(arguments: argparse.Namespace) -> Settings:
             "edit.offsets": arguments.offsets,
         }
     )
+
+
+def _rate(arguments: argparse.Namespace) -> Fraction | None:
+    from amc_otio.timeline.rational import exact_rate
+
+    if arguments.rate is None:
+        return None
+    try:
+        rate = float(arguments.rate)
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate < 100_000:
+        raise UsageError(f"--rate {arguments.rate}", "is no frame rate", "write 25 or 23.976")
+    return exact_rate(rate)
 
 
 def _selection(arguments: argparse.Namespace) -> Selection:

@@ -140,6 +140,7 @@ def _selection(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--range", metavar=("FROM", "TO"), nargs=2, help="only between two timecodes")
     group.add_argument("--all", action="store_true", help="every one")
     group.add_argument("--timeline", metavar="NAME", help="which timeline, where the file holds several")
+    group.add_argument("--rate", metavar="FPS", help="frames a second of a format that does not say, such as EDL")
 
 
 def _relinking(parser: argparse._ActionsContainer) -> None:

@@ -88,4 +88,5 @@ def mean_row(scores: Iterable[QueryScores], groups: Iterable[str], seed: int = 0
     by_group = np.array([values[[n == kind for n in names], 0].mean() for kind in kinds])
     resampled = np.random.default_rng(seed).choice(by_group, (draws, len(kinds))).mean(axis=1)
     low, high = np.percentile(resampled, [2.5, 97.5])
-    return TableRow(len(held), *(float(m) for m in means), (float(low), float(high)))
+    r_map, hr_1, hr_2, hr_5, p_5, p_10 = (float(m) for m in means)
+    return TableRow(len(held), r_map, hr_1, hr_2, hr_5, p_5, p_10, (float(low), float(high)))

@@ -19,10 +19,10 @@ from amc_otio.representations.spectral import spectra_at
 
 WINDOW = ANALYSIS_RATE
 """Samples of a window."""
-MARGIN = N_FFT // 2
-"""Samples of context kept before and after a window, so that its edge time steps see real sound."""
 STEP_SPAN = int(0.15 * ANALYSIS_RATE)
 """Samples on each side of a point over which level and spectrum are compared (150 ms)."""
+MARGIN = STEP_SPAN + N_FFT // 2
+"""Samples of context kept before and after a window, so that time steps at its edges see real sound."""
 _HOPS: NDArray[np.int64] = np.arange(0, WINDOW + 1, HOP, dtype=np.int64)
 
 
@@ -187,8 +187,9 @@ def find_join(outgoing: Analysis, incoming: Analysis, bounds: Bounds, settings: 
     fade = place(wanted * ANALYSIS_RATE, longest, bounds.room(out_point, in_point))
     before = outgoing.samples[max(0, MARGIN + out_point - STEP_SPAN) : MARGIN + out_point]
     after = incoming.samples[MARGIN + in_point : MARGIN + in_point + STEP_SPAN]
-    near_out = (out_point >= _HOPS) & (out_point - STEP_SPAN <= _HOPS)
-    near_in = (in_point <= _HOPS) & (in_point + STEP_SPAN >= _HOPS)
+    steps = np.arange(0, STEP_SPAN + 1, HOP)
+    mel_before = spectra_at(outgoing.samples, ANALYSIS_RATE, MARGIN + out_point - steps, N_FFT, N_MELS)
+    mel_after = spectra_at(incoming.samples, ANALYSIS_RATE, MARGIN + in_point + steps, N_FFT, N_MELS)
     return Join(
         method=settings.method,
         out_point=out_point,
@@ -201,7 +202,7 @@ def find_join(outgoing: Analysis, incoming: Analysis, bounds: Bounds, settings: 
         wanted_fade_s=wanted if np.isfinite(wanted) and wanted > 0 else None,
         clamped_by=fade.clamped_by,
         level_step_db=level_step_db(before, after),
-        spectral_step_db=spectral_step_db(outgoing.hops[:, near_out], incoming.hops[:, near_in]),
+        spectral_step_db=spectral_step_db(mel_before, mel_after),
     )
 
 

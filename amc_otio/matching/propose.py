@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amc_otio.config import ANALYSIS_RATE, Settings
-from amc_otio.errors import AmcError, MediaError
+from amc_otio.errors import AmcError, MediaError, TimelineError
 from amc_otio.joining.join import WINDOW
 from amc_otio.library.search import Searcher
 from amc_otio.library.sources import content_key
@@ -20,13 +20,16 @@ from amc_otio.matching.grid import frame_grid
 from amc_otio.matching.media_table import MediaTable
 from amc_otio.matching.query import Query, Sound, make_query, read_at, read_window
 from amc_otio.matching.retrieve import Hit, Place, candidate_of, join_at, retrieve
+from amc_otio.media.decode import Channels
 from amc_otio.media.loudness import batch_loudness
+from amc_otio.media.probe import MediaInfo
 from amc_otio.proposals import Candidate, PointRecord, Present, Proposal, Refusal, ShotRecord
 from amc_otio.representations import Representation
 from amc_otio.timeline.edit_points import EditPoint, Shot
 from amc_otio.timeline.edits import TrackCut
 from amc_otio.timeline.rational import end, exact_rate, seconds
 from amc_otio.timeline.read import LoadedTimeline
+from amc_otio.timeline.shots import ALL_STREAMS
 from amc_otio.timeline.slots import Slot, slot_at, track_at
 
 _FIRST_HITS = 256
@@ -48,7 +51,7 @@ def propose(
     loaded: LoadedTimeline,
     points: Sequence[EditPoint],
     media: MediaTable,
-    searcher: Searcher,
+    searcher: Searcher | None,
     representation: Representation,
     settings: Settings,
     progress: Callable[[int, int], None] | None = None,
@@ -60,7 +63,7 @@ def propose(
     Parameters
     ----------
     searcher
-        Over the gallery; unused for ``align``.
+        Over the gallery; None for ``align``, which needs no gallery.
     progress
         Called with edit points done and their number.
     """
@@ -68,7 +71,7 @@ def propose(
     ready = [s for s in states if isinstance(s, _Ready)]
     vectors = _embed(representation, [s.query.window for s in ready])
     present = _embed(representation, [s.incoming_window for s in ready if s.incoming_window is not None])
-    hits = [] if settings.edit.mode == "align" else _search(searcher, vectors)
+    hits = [] if searcher is None else _search(searcher, vectors)
     proposals: list[Proposal] = []
     present_rows = iter(present)
     position = 0
@@ -210,7 +213,7 @@ def _align(state: _Ready, now: Present | None, media: MediaTable) -> tuple[tuple
 
 def _cut_rate(loaded: LoadedTimeline, outgoing: Shot) -> Fraction:
     """Frames a second at which a cut can lie on the clip's track."""
-    rate = outgoing.source_range.duration.rate
+    rate = outgoing.source_range.duration.rate if outgoing.source_range is not None else 0.0
     return exact_rate(rate) if rate > _SAMPLE_RATES and loaded.rate < _SAMPLE_RATES else loaded.rate
 
 
@@ -219,7 +222,35 @@ def _sound(shot: Shot, media: MediaTable) -> Sound:
         raise MediaError(shot.name, "refers to no media file", "relink it")
     path = media.locate(shot.target_url, shot.available_range)
     info = media.info(path)
-    return Sound(path, int(info.duration * ANALYSIS_RATE), shot.channels)
+    length = info.duration
+    if shot.kind == "stack" and shot.available_range is not None:
+        # A nest lets only part of its clip through: nothing beyond is a handle.
+        length = min(length, end(shot.available_range) - media.record(path).start)
+    return Sound(path, int(length * ANALYSIS_RATE), mapped_channels(shot, info))
+
+
+def mapped_channels(shot: Shot, info: MediaInfo) -> Channels | None:
+    """The channels of a file that a shot plays: (stream, channel) pairs; None for all of them.
+
+    Raises
+    ------
+    MediaError
+        When the timeline maps a channel that the file does not have.
+    """
+    if shot.channels is None:
+        return None
+    every = [(stream, channel) for stream, found in enumerate(info.streams) for channel in range(found.channels)]
+    mapped: list[tuple[int, int]] = []
+    for stream, channel in shot.channels:
+        if stream == ALL_STREAMS and 0 <= channel < len(every):
+            mapped.append(every[channel])
+        elif (stream, channel) in every:
+            mapped.append((stream, channel))
+        else:
+            raise MediaError(
+                shot.name, f"plays channel {channel + 1} of a file that has {len(every)}", "check the clip's channels"
+            )
+    return tuple(mapped)
 
 
 def _incoming(point: EditPoint, record: PointRecord, media: MediaTable, settings: Settings) -> tuple[Sound, int] | None:
@@ -256,6 +287,11 @@ def _common_slot(loaded: LoadedTimeline, record: PointRecord, settings: Settings
 
 def _point_record(loaded: LoadedTimeline, point: EditPoint, media: MediaTable, settings: Settings) -> PointRecord:
     linked = [link for link in point.linked if not settings.edit.audio_only or link.kind == "Audio"]
+    barred = next((link for link in linked if link.refusal), None)
+    if barred is not None:
+        raise TimelineError(
+            f"the linked {barred.kind.lower()} track", str(barred.refusal), "use --audio-only to leave picture alone"
+        )
     bare = _bare_record(point)
     return PointRecord(
         id=bare.id,
@@ -293,7 +329,9 @@ def _shot_record(shot: Shot | None, media: MediaTable) -> ShotRecord | None:
             start = media.record(path).start
         except MediaError:
             path = None
-    if shot.available_range is not None:
+    if shot.source_range is None:
+        raise TimelineError(shot.name, "has no length", "give the clip a source range")
+    if shot.available_range is not None and shot.kind == "clip":
         start = seconds(shot.available_range.start_time)
     return ShotRecord(
         name=shot.name,

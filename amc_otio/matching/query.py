@@ -129,4 +129,4 @@ def read_at(sound: Sound, start: int, sample_rate: int) -> NDArray[np.float32]:
 def is_silent(window: NDArray[np.float32], threshold_dbfs: float) -> bool:
     """Whether the RMS level of a window lies below a threshold in dBFS."""
     power = float(np.mean(window.astype(np.float64) ** 2)) if window.size else 0.0
-    return power < 10.0 ** (threshold_dbfs / 10.0)
+    return bool(power < 10.0 ** (threshold_dbfs / 10.0))

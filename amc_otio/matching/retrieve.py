@@ -89,10 +89,10 @@ def retrieve(
     for hit in hits:
         if len(candidates) == settings.k:
             break
-        outcome = _constrain(query, query_key, hit, place)
-        if outcome is None and settings.per_source and from_source[hit.content_key] >= settings.per_source:
-            continue  # a better window of this file is already among the candidates
+        outcome: Candidate | Shortfall | None = _constrain(query, query_key, hit, place)
         if outcome is None:
+            if settings.per_source and from_source[hit.content_key] >= settings.per_source:
+                continue  # a better window of this file is already among the candidates
             outcome = _candidate(query, hit, place, media_of, kept, len(candidates) + 1)
         if isinstance(outcome, Candidate):
             candidates.append(outcome)

@@ -7,17 +7,19 @@ decides an edit is computed in `fractions.Fraction` seconds, and becomes a Ratio
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import lru_cache
 from math import floor
-from typing import Final
+from typing import Final, TypeAlias
 
 import opentimelineio as otio
 
-RationalTime = otio.opentime.RationalTime
-TimeRange = otio.opentime.TimeRange
+RationalTime: TypeAlias = otio.opentime.RationalTime
+TimeRange: TypeAlias = otio.opentime.TimeRange
 
 _NTSC: Final = tuple(Fraction(n * 1000, 1001) for n in (24, 30, 48, 60, 120))
 
 
+@lru_cache(maxsize=1024)
 def exact_rate(rate: float) -> Fraction:
     """Return the exact rate that a float stands for: 23.976 and 23.98 are 24000/1001, 25.0 is 25."""
     for ntsc in _NTSC:
@@ -28,10 +30,8 @@ def exact_rate(rate: float) -> Fraction:
 
 def seconds(time: RationalTime) -> Fraction:
     """Exact seconds of a time. A value within a millionth of a whole frame is that frame."""
-    value = Fraction(time.value)
-    nearest = Fraction(round(value))
-    if abs(value - nearest) < Fraction(1, 1_000_000):
-        value = nearest
+    nearest = round(time.value)
+    value = Fraction(nearest if abs(time.value - nearest) < 1e-6 else time.value)
     return value / exact_rate(time.rate)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import opentimelineio as otio
 
 from amc_otio.errors import TimelineError
+from amc_otio.timeline.rational import TimeRange
 from amc_otio.timeline.slots import track_at
 
 METADATA_KEY = "amc_otio"
@@ -61,6 +62,14 @@ def retarget(timeline: otio.schema.Timeline, changes: Sequence[tuple[int, str]])
     return {"change": "urls", "old": [list(pair) for pair in old]}
 
 
+def fill_ranges(timeline: otio.schema.Timeline, ranges: Sequence[tuple[int, TimeRange]]) -> Record:
+    """Give the n-th external reference (in `external_references` order) an available range it lacks."""
+    references = external_references(timeline)
+    for index, available in ranges:
+        references[index].available_range = available
+    return {"change": "ranges", "filled": [index for index, _ in ranges]}
+
+
 def external_references(timeline: otio.schema.Timeline) -> list[otio.schema.ExternalReference]:
     """All external references of a timeline's clips, in a stable order."""
     found = []
@@ -93,11 +102,11 @@ def undo(timeline: otio.schema.Timeline, records: Sequence[Record]) -> None:
                 raise _changed("the list of tracks")
             timeline.tracks.pop(int(record["index"]))
         elif kind == "urls":
-            references = external_references(timeline)
             for index, url in record["old"]:
-                if not 0 <= index < len(references):
-                    raise _changed("the list of clips")
-                references[index].target_url = url
+                _reference_at(timeline, index).target_url = url
+        elif kind == "ranges":
+            for index in record["filled"]:
+                _reference_at(timeline, index).available_range = None
         else:
             raise TimelineError("undo record", f"'{kind}' is of a later version", "update amc-otio")
 
@@ -112,6 +121,13 @@ def _undo_children(timeline: otio.schema.Timeline, record: Record) -> None:
         track.pop(first)
     for offset, text in enumerate(record["removed"]):
         track.insert(first + offset, otio.adapters.read_from_string(text, "otio_json"))
+
+
+def _reference_at(timeline: otio.schema.Timeline, index: int) -> otio.schema.ExternalReference:
+    references = external_references(timeline)
+    if not 0 <= index < len(references):
+        raise _changed("the list of clips")
+    return references[index]
 
 
 def _changed(place: str) -> TimelineError:
