@@ -50,5 +50,9 @@ def probe(path: Path | str) -> MediaInfo:
     finally:
         reader.close()
     if not info.streams and not info.has_picture:
-        raise MediaError(path, "it holds neither sound nor moving pictures", "relink the clip to a media file")
+        raise MediaError(
+            path,
+            "it is not a media file that can be read: no sound, no moving pictures",
+            "relink the clip to a media file",
+        )
     return info

@@ -6,9 +6,7 @@ to the network are not on the list of formats.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,16 @@ from numpy.typing import NDArray
 from amc_otio.errors import MediaError
 from amc_otio.media.channels import plain_layout
 from amc_otio.media.clock import StreamClock, anchor, codec_grid, is_exact
+from amc_otio.media.frames import (
+    Gathered,
+    Run,
+    as_float,
+    clock_seconds,
+    codec_name,
+    has_xing_header,
+    paste,
+    why_not_media,
+)
 from amc_otio.media.streams import AudioStream, MediaInfo, Piece, Span
 from amc_otio.media.timecode import timecode_seconds
 
@@ -43,24 +51,6 @@ _DISCARD_ALL = 48
 _ATTACHED_PIC = 0x400
 #: av.error.FFmpegError is the root of what libav raises; Python's own come from the file underneath.
 _ERRORS = (av.error.FFmpegError, OSError, ValueError, EOFError)
-
-
-@dataclass
-class _Run:
-    """Frames of one stream that were decoded after a seek."""
-
-    stamps: list[float | None] = field(default_factory=list)
-    lost_before: list[bool] = field(default_factory=list)
-    arrays: list[NDArray[np.float32]] = field(default_factory=list)
-    done: bool = False
-
-    def reached(self) -> float:
-        """Return the sample up to which the run comes, by its stamps."""
-        known = [(s, k) for k, s in enumerate(self.stamps) if s is not None]
-        if not known:
-            return float(sum(a.shape[1] for a in self.arrays))
-        stamp, k = known[-1]
-        return stamp + float(sum(a.shape[1] for a in self.arrays[k:]))
 
 
 class PyAVReader:
@@ -87,7 +77,7 @@ class PyAVReader:
             ) from error
         except _ERRORS as error:
             raise MediaError(
-                self._path, _why_not_media(self._path, error), "copy it again or relink the clip"
+                self._path, why_not_media(self._path, error), "copy it again or relink the clip"
             ) from error
         self._fresh = True
 
@@ -110,7 +100,7 @@ class PyAVReader:
                         stream.index,
                         AudioStream(
                             stream.index,
-                            _codec_name(context),
+                            codec_name(context),
                             rate,
                             channels,
                             plain_layout(str(context.layout.name), channels),
@@ -124,6 +114,8 @@ class PyAVReader:
         ]
         self._start = self._start_time()
         self._ticks = [float(container.streams[i].time_base * s.sample_rate) for i, s in streams]
+
+        self._starts = [float(self._start * s.sample_rate) for _, s in streams]
 
     def _start_time(self) -> Fraction:
         """The container's start, more exact than FFmpeg's microseconds where a stream's own start agrees with it."""
@@ -177,11 +169,11 @@ class PyAVReader:
             begin = stream.start_time * stream.time_base - self._start if stream.start_time is not None else 0
             return Fraction(begin + stream.duration * stream.time_base)
         text = next((v for k, v in stream.metadata.items() if k.upper().startswith("DURATION")), "")
-        return _clock_seconds(text)
+        return clock_seconds(text)
 
     def expected_s(self) -> float | None:
         """Return the length (s) that the header promises for the sound, or None where it does not tell."""
-        if self._format not in _TELLS_LENGTH:
+        if self._format not in _TELLS_LENGTH and not (self._format == "mp3" and has_xing_header(self._path)):
             return None
         ends = [e for e in (self._stream_end(i) for i in self._indices) if e is not None]
         if not ends and not self._pictures and self._container.duration:
@@ -195,6 +187,7 @@ class PyAVReader:
         self._rewind()
         clocks = {k: StreamClock(self.streams[k].sample_rate, self._ticks[k]) for k in wanted}
         sizes: dict[int, list[int]] = {k: [] for k in wanted}
+        gathered = {k: Gathered() for k in wanted}
         for k, frame, lost in self._frames(wanted):
             clock, samples = clocks[k], self._samples(k, frame)
             if samples is None:
@@ -205,7 +198,11 @@ class PyAVReader:
                 sizes[k].append(samples.shape[1])
                 clock.grid = codec_grid(self.streams[k].codec, self._extradata(k), sizes[k])
             position = clock.place(self._stamp(k, frame), samples.shape[1])
-            yield Piece(k, position, samples)
+            if not gathered[k].follows(position) or gathered[k].count > self.streams[k].sample_rate // 2:
+                yield from gathered[k].take(k)
+            gathered[k].add(position, samples)
+        for k in wanted:
+            yield from gathered[k].take(k)
         for k in wanted:
             self.problems += [f"sound is missing or repeated at {t:.1f} s" for t in clocks[k].jumps[:5]]
         self._tell_damage()
@@ -233,7 +230,7 @@ class PyAVReader:
             start, count = wanted[piece.stream]
             stop = piece.position + piece.samples.shape[1]
             ends[piece.stream] = stop
-            _paste(out[piece.stream], start, piece.position, piece.samples)
+            paste(out[piece.stream], start, piece.position, piece.samples)
             if stop >= start + count:
                 left.pop(piece.stream, None)
             if not left or self._all_late(left, piece):
@@ -261,7 +258,7 @@ class PyAVReader:
                 self._container.seek(target, backward=True, stream=stream)
         except _ERRORS:
             return None
-        runs = {k: _Run() for k in wanted}
+        runs = {k: Run() for k in wanted}
         at_end = self._collect(wanted, runs, seek_s)
         result = {}
         for k, (start, count) in wanted.items():
@@ -279,12 +276,12 @@ class PyAVReader:
                 return None
             samples = np.zeros((self.streams[k].channels, count), np.float32)
             for position, array in placed:
-                _paste(samples, start, position, array)
+                paste(samples, start, position, array)
             end = placed[-1][0] + placed[-1][1].shape[1]
             result[k] = Span(samples, None if end >= start + count else end)
         return result
 
-    def _collect(self, wanted: Mapping[int, tuple[int, int]], runs: dict[int, _Run], seek_s: float) -> bool:
+    def _collect(self, wanted: Mapping[int, tuple[int, int]], runs: dict[int, Run], seek_s: float) -> bool:
         """Decode until every stream has its range; True when the file's end was reached."""
         last_s = max((start + count) / self.streams[k].sample_rate for k, (start, count) in wanted.items())
         for k, frame, lost in self._frames(list(wanted), not_before=seek_s):
@@ -307,7 +304,7 @@ class PyAVReader:
                 return False
         return True
 
-    def _place(self, k: int, run: _Run, head: tuple[int, int]) -> list[tuple[int, NDArray[np.float32]]]:
+    def _place(self, k: int, run: Run, head: tuple[int, int]) -> list[tuple[int, NDArray[np.float32]]]:
         grid, phase = head
         stream, tick = self.streams[k], self._ticks[k]
         counts = [a.shape[1] for a in run.arrays]
@@ -362,7 +359,8 @@ class PyAVReader:
             if hasattr(stream, "discard"):  # PyAV 14 and later
                 stream.discard = 0 if stream.index in place_of else _DISCARD_ALL
         lost = dict.fromkeys(wanted, False)
-        started = dict.fromkeys(wanted, not_before is None)
+        # Packets before this stamp are passed over; kept as plain numbers since there may be many.
+        near = {k: self._stamp_near(k, not_before) for k in wanted}
         demuxed = self._container.demux([self._container.streams[i] for i in place_of])
         read = 0
         while True:
@@ -377,10 +375,11 @@ class PyAVReader:
             if packets is not None and read > packets:
                 return
             k = place_of[packet.stream.index]
-            if not started[k]:
-                started[k] = self._is_near(packet, not_before or 0.0)
-                if not started[k]:
+            begin = near[k]
+            if begin is not None:
+                if packet.pts is not None and packet.pts < begin:
                     continue
+                near[k] = None
             try:
                 frames = packet.decode()
             except _ERRORS:
@@ -392,11 +391,12 @@ class PyAVReader:
                 yield k, frame, lost[k]
                 lost[k] = False
 
-    def _is_near(self, packet: Any, not_before: float) -> bool:
-        stamp = packet.pts if packet.pts is not None else packet.dts
-        if stamp is None:
-            return True
-        return float(stamp * packet.time_base - self._start) >= not_before - 0.1
+    def _stamp_near(self, k: int, not_before: float | None) -> int | None:
+        """The stamp, in the stream's own unit, from which packets are decoded."""
+        if not_before is None:
+            return None
+        time_base = self._container.streams[self._indices[k]].time_base
+        return int((Fraction(not_before) - Fraction(1, 10) + self._start) / time_base)
 
     def _rewind(self) -> None:
         if not self._fresh:
@@ -407,9 +407,9 @@ class PyAVReader:
 
     def _stamp(self, k: int, frame: Any) -> float | None:
         """The frame's time in samples from the container's start."""
-        if frame.pts is None or frame.time_base is None:
+        if frame.pts is None:
             return None
-        return float((frame.pts * frame.time_base - self._start) * self.streams[k].sample_rate)
+        return float(frame.pts * self._ticks[k] - self._starts[k])
 
     def _samples(self, k: int, frame: Any) -> NDArray[np.float32] | None:
         """Return a frame as (channels, n) float32, full scale 1; None when it does not fit the stream."""
@@ -417,7 +417,7 @@ class PyAVReader:
         if frame.sample_rate != stream.sample_rate:
             self._note(f"stream {stream.index} changes its sample rate to {frame.sample_rate} Hz on the way")
             return None
-        samples = _as_float(frame)
+        samples = as_float(frame)
         if len(samples) != stream.channels:
             self._note(f"stream {stream.index} changes its number of channels to {len(samples)} on the way")
             fitted = np.zeros((stream.channels, samples.shape[1]), np.float32)
@@ -440,48 +440,3 @@ class PyAVReader:
         elif self._damaged:
             self._note("the file breaks off or is damaged")
         self._damaged.clear()
-
-
-def _codec_name(context: Any) -> str:
-    """Name the codec, not FFmpeg's decoder of it (``mp3float`` is mp3)."""
-    name = str(getattr(context.codec, "canonical_name", "") or context.name)
-    return {"mp3float": "mp3", "libopus": "opus", "libvorbis": "vorbis"}.get(name, name)
-
-
-def _as_float(frame: Any) -> NDArray[np.float32]:
-    """Convert a PyAV frame to (channels, n) float32; 24-bit PCM comes as 32-bit integers and stays exact."""
-    raw = frame.to_ndarray()
-    if not frame.format.is_planar:
-        raw = raw.reshape(-1, len(frame.layout.channels) or 1).T
-    if raw.dtype == np.uint8:
-        return np.ascontiguousarray((raw.astype(np.float32) - 128) / 128)
-    if raw.dtype.kind == "i":
-        return np.ascontiguousarray(raw.astype(np.float32) * np.float32(2.0 ** -(8 * raw.dtype.itemsize - 1)))
-    return np.ascontiguousarray(raw, dtype=np.float32)
-
-
-def _paste(out: NDArray[np.float32], start: int, position: int, samples: NDArray[np.float32]) -> None:
-    """Copy what of `samples` (at `position`) falls into `out` (at `start`)."""
-    first, last = max(start, position), min(start + out.shape[1], position + samples.shape[1])
-    if last > first:
-        out[:, first - start : last - start] = samples[:, first - position : last - position]
-
-
-def _clock_seconds(text: str) -> Fraction | None:
-    """Read Matroska's ``HH:MM:SS.nnnnnnnnn``."""
-    parts = text.strip().split(":")
-    if len(parts) != 3:
-        return None
-    with contextlib.suppress(ValueError, ZeroDivisionError):
-        return int(parts[0]) * 3600 + int(parts[1]) * 60 + Fraction(parts[2])
-    return None
-
-
-def _why_not_media(path: Path, error: BaseException) -> str:
-    with path.open("rb") as file:
-        head = file.read(12)
-    if head[4:8] in (b"ftyp", b"mdat", b"wide", b"free", b"skip"):
-        return "its index (moov) is missing or damaged: the recording or the copy was cut short"
-    if isinstance(error, PermissionError):
-        return "it may not be read"
-    return "it is not a media file that can be read"

@@ -18,12 +18,15 @@ QUALITY = "HQ"
 
 
 def source_range(start: int, count: int, rate_in: int, rate_out: int) -> tuple[int, int]:
-    """Return (start, count) at `rate_in` that `resample_span` needs for `count` samples from `start` at `rate_out`."""
+    """Return (start, count) at `rate_in` that `resample_span` needs for `count` samples from `start` at `rate_out`.
+
+    It never begins before sample 0, as the resampling of a whole file does not.
+    """
     if rate_in == rate_out:
         return start, count
     begin = _aligned(start, rate_in, rate_out) * rate_in // rate_out
     end = -((start + count) * rate_in // -rate_out) + _context(rate_in)
-    return begin, end - begin
+    return begin, max(end - begin, 0)
 
 
 def resample_span(
@@ -45,10 +48,12 @@ def resample_span(
     if rate_in == rate_out:
         return samples
     begin = _aligned(start, rate_in, rate_out)
-    resampled = soxr.resample(np.ascontiguousarray(samples.T), rate_in, rate_out, QUALITY)
     out = np.zeros((len(samples), count), np.float32)
-    part = resampled[start - begin : start - begin + count].T
-    out[:, : part.shape[1]] = part
+    before = min(count, max(0, -start))  # what lies before the beginning is silence
+    if before < count and samples.shape[1]:
+        resampled = soxr.resample(np.ascontiguousarray(samples.T), rate_in, rate_out, QUALITY)
+        part = resampled[start + before - begin : start + count - begin].T
+        out[:, before : before + part.shape[1]] = part
     return out
 
 
@@ -62,9 +67,9 @@ def _context(rate: int) -> int:
 
 
 def _aligned(start: int, rate_in: int, rate_out: int) -> int:
-    """The last sample at `rate_out`, a context before `start`, that is also a sample at `rate_in`."""
+    """The last sample at `rate_out`, a context before `start` but in the file, that is also one at `rate_in`."""
     period = rate_out // gcd(rate_in, rate_out)
-    return (start - _context(rate_out)) // period * period
+    return max(0, (start - _context(rate_out)) // period * period)
 
 
 class StreamResampler:

@@ -31,7 +31,7 @@ class Kind:
     Attributes
     ----------
     container
-        A short name: ``wav``, ``aiff``, ``flac``, ``ogg``, ``mp3``, ``mp4``, ... or ``unknown``.
+        A short name: ``wav``, ``aiff``, ``flac``, ``ogg``, ``mp4``, ... or ``unknown``.
     soundfile
         True when soundfile is the reader to try first.
     """
@@ -59,7 +59,7 @@ def sniff(path: Path) -> Kind:
     if not head:
         raise MediaError(path, "the file is empty (0 bytes)", "copy it again from its source")
     _refuse_text(path, head)
-    return _kind(head, path.suffix.lower())
+    return _kind(head)
 
 
 def _refuse_text(path: Path, head: bytes) -> None:
@@ -86,7 +86,7 @@ def _is_utf8(head: bytes) -> bool:
     return False
 
 
-def _kind(head: bytes, suffix: str) -> Kind:
+def _kind(head: bytes) -> Kind:
     if head[:4] in _RIFF_FAMILY and head[8:12] == b"WAVE":
         return Kind("wav", soundfile=True)
     if head[:4] == b"riff" and head[24:28] == b"wave":
@@ -106,14 +106,4 @@ def _kind(head: bytes, suffix: str) -> Kind:
         return Kind("mp4", soundfile=False)
     if head[:4] == b"\x1a\x45\xdf\xa3":
         return Kind("matroska", soundfile=False)
-    # A FLAC file may carry an ID3 tag too; soundfile then says so and PyAV has its turn.
-    if head[:3] == b"ID3" or _mpeg_audio_sync(head):
-        return Kind("mp3", soundfile=True)
-    return Kind("mp3" if suffix == ".mp3" else "unknown", soundfile=suffix == ".mp3")
-
-
-def _mpeg_audio_sync(head: bytes) -> bool:
-    """Tell whether an MPEG audio frame (layer I to III) begins the file; ADTS AAC has layer bits of zero."""
-    return (
-        len(head) > 2 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0 and head[1] & 0x06 != 0 and head[2] & 0xF0 != 0xF0
-    )
+    return Kind("unknown", soundfile=False)

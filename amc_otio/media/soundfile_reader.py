@@ -1,4 +1,4 @@
-"""Reads what libsndfile reads: WAV, RF64, AIFF, FLAC, Ogg, MP3 and their like. Its seeks are bit-exact."""
+"""Reads what libsndfile reads: WAV, RF64, AIFF, FLAC, Ogg and their like (not MP3). Its seeks are bit-exact."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from amc_otio.media.streams import AudioStream, MediaInfo, Piece, Span
 _BLOCK_S = 10
 #: A float WAV of a broken writer can claim anything; beyond this libsndfile itself does not know the length.
 _MAX_FRAMES = 1 << 52
-#: After a seek these must decode to what reading on would have given; otherwise something was lost in between.
+#: The last samples of a block must be what a seek to them gives; otherwise something was lost before them.
 _OVERLAP = 256
 _SMALL = 4096
+_VORBIS_END_S = 4
 _LONGEST_PAGE = 65_307
-_LOST_IN_SILENCE = ("VORBIS", "OPUS", "MPEG_LAYER_III", "MPEG_LAYER_II", "MPEG_LAYER_I")
+_LOST_IN_SILENCE = ("VORBIS", "OPUS")
 
 
 class NotForSoundfileError(Exception):
@@ -44,6 +45,11 @@ class SoundfileReader:
         self._rate = int(self._file.samplerate)
         self._channels = int(self._file.channels)
         self._codec = str(self._file.subtype)
+        if self._codec.startswith("MPEG"):
+            # libmpg123 goes back too little after a seek, and soundfile seeks at every read (0.3 of full scale was
+            # seen); it also writes on the terminal. PyAV counts packets instead.
+            self._file.close()
+            raise NotForSoundfileError("MPEG audio")
         self._header = read_wave_header(path) if container in ("wav", "aiff") else WaveHeader()
         specified = container in ("flac", "ogg")
         layout = layout_name(self._channels, mask=self._header.channel_mask, specified=specified)
@@ -113,7 +119,11 @@ class SoundfileReader:
             count = min(block, self._frames - position)
             damage = len(self._damage)
             samples, good = self._read(position, count)
-            if self._loses_in_silence and good and self._lost_something(position + count, len(self._damage) > damage):
+            if (
+                self._loses_in_silence
+                and good
+                and self._lost_something(samples, position + count, len(self._damage) > damage)
+            ):
                 self._damage.append(position / self._rate)
                 samples, good = self._read_in_parts(position, count)
             empty = 0 if good else empty + 1
@@ -125,21 +135,18 @@ class SoundfileReader:
         if self._damage:
             self.problems.append(f"damaged or missing sound, first near {min(self._damage):.1f} s")
 
-    def _lost_something(self, end: int, short: bool) -> bool:
-        """Tell whether reading on from a block gives something else than a seek to its end.
+    def _lost_something(self, samples: NDArray[np.float32], end: int, damaged: bool) -> bool:
+        """Tell whether the last samples of a block that ends at `end` are others than a seek to them gives.
 
-        Ogg and MP3 decoders pass over damage without a word, and what follows then comes too early.
+        Ogg decoders pass over damage without a word, and what follows then comes too early.
         """
-        if end >= self._frames:
-            return short
-        try:
-            on = self._file.read(_OVERLAP, dtype="float32", always_2d=True)
-            self._file.seek(end)
-            there = self._file.read(_OVERLAP, dtype="float32", always_2d=True)
-        except (RuntimeError, OSError):
-            return True
-        n = min(len(on), len(there))
-        return bool(np.any(np.abs(on[:n] - there[:n]) > 1e-3))
+        last = min(_OVERLAP, len(samples))
+        if damaged or not last:
+            return damaged
+        there = self._try(end - last, last)
+        if self._order is not None:
+            there = there[:, self._order]
+        return len(there) < last or bool(np.any(np.abs(samples[-last:] - there) > 1e-3))
 
     def _read_in_parts(self, start: int, count: int) -> tuple[NDArray[np.float32], int]:
         """Read a block of which some is lost in parts that are each sought: what is lost displaces little then."""
@@ -172,10 +179,11 @@ class SoundfileReader:
     def _try(self, position: int, count: int) -> NDArray[np.float32]:
         """Read what can be read from `position`: up to `count` samples."""
         try:
+            before = self._read_before(position)
             if self._loses_in_silence or self._file.tell() != position:
-                self._file.seek(position)  # so that positions stay true behind a damaged place
-            samples: NDArray[np.float32] = self._file.read(count, dtype="float32", always_2d=True)
-            return samples
+                self._file.seek(position - before)  # so that positions stay true behind a damaged place
+            samples: NDArray[np.float32] = self._file.read(before + count, dtype="float32", always_2d=True)
+            return samples[before:]
         except (RuntimeError, OSError):
             pass
         # After an error libsndfile keeps failing: begin afresh, and take small steps up to the damage.
@@ -192,6 +200,11 @@ class SoundfileReader:
         except (RuntimeError, OSError):
             self._reopen()
         return np.concatenate(parts)
+
+    def _read_before(self, position: int) -> int:
+        """How many samples to read and drop: libsndfile seeks wrongly within the last page of a Vorbis file."""
+        last_pages = self._frames - _VORBIS_END_S * self._rate
+        return min(position, max(0, position - last_pages)) if self._codec == "VORBIS" else 0
 
     def _reopen(self) -> None:
         self._file.close()
