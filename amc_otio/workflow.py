@@ -18,16 +18,18 @@ import opentimelineio as otio
 from amc_otio import __version__
 from amc_otio.codec import encode
 from amc_otio.config import Settings
-from amc_otio.errors import NoMatchError, ProposalsError
+from amc_otio.errors import NoMatchError, OutputError, ProposalsError, TimelineError, UsageError
 from amc_otio.library.indexing import IndexReport
 from amc_otio.library.library import Library
+from amc_otio.library.search import Searcher
+from amc_otio.library.sources import holds_media
 from amc_otio.matching.media_table import MediaTable
 from amc_otio.matching.propose import propose as propose_points
 from amc_otio.media.locate import Locator
 from amc_otio.proposals import FORMAT, VERSION, Candidate, Proposal, Proposals, RangeRecord, TimelineRecord, edit_of
 from amc_otio.representations import create
 from amc_otio.timeline.apply import apply_edits, exclude_each_other
-from amc_otio.timeline.edit_points import find_edit_points
+from amc_otio.timeline.edit_points import EditPoint, find_edit_points
 from amc_otio.timeline.edits import Edit
 from amc_otio.timeline.rational import TimeRange, exact_rate, from_seconds, seconds
 from amc_otio.timeline.read import LoadedTimeline, read_timeline
@@ -137,6 +139,9 @@ def propose(
         A subclass that names what is wrong; one bad file or edit point never stops the others.
     """
     sources, settings, reporter = sources or Sources(), settings or Settings(), reporter or Reporter()
+    # All that can be known without indexing comes first: a run that cannot succeed leaves no library behind.
+    _check_workers(sources.workers)
+    representation = create(settings.match.representation)
     loaded = read_timeline(edit, name=timeline_name, rate=timeline_rate)
     notes = list(loaded.notes)
     locator = Locator(base=loaded.base, path_maps=sources.path_maps, search_roots=sources.search_roots)
@@ -145,22 +150,25 @@ def propose(
     ranges = missing_ranges(loaded.timeline, media)
     _fill_ranges(loaded.timeline, ranges)
     points = find_edit_points(loaded.timeline, loaded.rate, probe=media.available_range)
-    chosen = select(points, selection or Selection(), loaded.timeline, loaded.rate)
-    representation = create(settings.match.representation)
+    chosen = _cuts(select(points, selection or Selection(), loaded.timeline, loaded.rate), selection or Selection())
     folder = sources.library or (edit.parent / ".amc")
-    library = Library.open(folder)
-    if settings.edit.mode == "align":
-        paths: tuple[Path, ...] = ()
-        searcher = None
-    else:
-        paths = gallery_paths(sources, media)
-        report = library.index(
-            paths, settings.match.representation, workers=sources.workers, progress=reporter.indexing
-        )
-        notes += [f"{path.name}: {reason}" for path, reason in report.failed]
-        notes += list(report.problems)
-        searcher = library.searcher(representation, paths=paths, kind=settings.match.index)
-    proposals = propose_points(loaded, chosen, media, searcher, representation, settings, reporter.matching)
+    align = settings.edit.mode == "align"
+    paths = () if align else gallery_paths(sources, media)
+
+    def searcher() -> Searcher:
+        with Library.open(folder) as library:
+            report = library.index(
+                paths, settings.match.representation, workers=sources.workers, progress=reporter.indexing
+            )
+            notes.extend(f"{path.name}: {reason}" for path, reason in report.failed)
+            notes.extend(report.problems)
+            if not report.windows:
+                raise _nothing_heard(report)
+            return library.searcher(representation, paths=paths, kind=settings.match.index)
+
+    proposals = propose_points(
+        loaded, chosen, media, None if align else searcher, representation, settings, reporter.matching
+    )
     return Proposals(
         format=FORMAT,
         version=VERSION,
@@ -233,13 +241,15 @@ def apply(
     check_output(output, edit, force)
     loaded = read_timeline(edit, name=proposals.timeline.name or None, rate=proposals.timeline.rate)
     if loaded.sha256 != proposals.timeline.sha256:
-        raise ProposalsError(edit, "was changed since the proposals were made", "propose again")
+        raise ProposalsError(
+            edit, "is not the timeline that the proposals were made for, or was changed since", "propose again"
+        )
     notes: tuple[str, ...] = ()
     if choices is None:
         choices, notes = best_choices(proposals, loaded)
     chosen = proposals.chosen(choices)
     if not chosen:
-        raise NoMatchError(edit.name, _why_nothing(proposals), "see 'amc-otio propose' for each edit point's refusals")
+        raise nothing_found(edit, proposals)
     exact = _exact_offsets(proposals.settings, output)
     edits = [edit_of(p, c, proposals.settings, loaded.rate, exact) for p, c in chosen]
     timeline = loaded.timeline
@@ -264,7 +274,6 @@ def apply(
     stamp(applied.timeline, run, records)
     written = Written(output, sidecar_path(output), changes, notes + applied.notes)
     if not dry_run:
-        write_timeline(applied.timeline, output)
         sidecar = {
             "format": "amc-otio sidecar",
             "version": 1,
@@ -275,8 +284,20 @@ def apply(
             "notes": list(written.notes),
             "undo": records,
         }
-        write_json(written.sidecar, sidecar)
+        _write_both(applied.timeline, output, written.sidecar, sidecar)
     return written
+
+
+def _write_both(timeline: otio.schema.Timeline, output: Path, sidecar: Path, content: dict[str, Any]) -> None:
+    """Write the sidecar and then the timeline; where the timeline cannot be written, no new sidecar is left."""
+    was_there = sidecar.exists()
+    write_json(sidecar, content)
+    try:
+        write_timeline(timeline, output)
+    except OutputError:
+        if not was_there:
+            sidecar.unlink(missing_ok=True)
+        raise
 
 
 def match(
@@ -318,8 +339,11 @@ def index(
     AmcError
         A file that cannot be read is in the report, not an error.
     """
+    _check_workers(workers)
+    create(representation)
     paths = gallery_paths(sources, None)
-    return Library.open(library).index(paths, representation, workers=workers, verify=verify, progress=progress)
+    with Library.open(library) as opened:
+        return opened.index(paths, representation, workers=workers, verify=verify, progress=progress)
 
 
 def revert(edit: Path, output: Path, force: bool = False) -> Path:
@@ -331,8 +355,20 @@ def revert(edit: Path, output: Path, force: bool = False) -> Path:
         When there is nothing to undo, or it was edited since.
     """
     check_output(output, edit, force)
-    write_timeline(revert_run(read_timeline(edit, sound_track=False).timeline), output)
+    timeline = read_timeline(edit, sound_track=False).timeline
+    try:
+        restored = revert_run(timeline)
+    except TimelineError as error:
+        raise TimelineError(edit, f"{error.thing} {error.reason}", error.remedy) from error
+    write_timeline(restored, output)
     return output
+
+
+def _cuts(points: tuple[EditPoint, ...], selection: Selection) -> tuple[EditPoint, ...]:
+    """Leave out the ends of tracks unless an edit point was picked: appending a shot is not asked for by "all"."""
+    if selection.at or selection.indexes or selection.markers:
+        return points
+    return tuple(p for p in points if p.incoming is not None) or points
 
 
 def missing_ranges(timeline: otio.schema.Timeline, media: MediaTable) -> tuple[RangeRecord, ...]:
@@ -354,6 +390,11 @@ def missing_ranges(timeline: otio.schema.Timeline, media: MediaTable) -> tuple[R
             rate = exact_rate(available.start_time.rate)
             found.append(RangeRecord(index, seconds(available.start_time), seconds(available.duration), rate))
     return tuple(found)
+
+
+def _check_workers(workers: int | None) -> None:
+    if workers is not None and workers < 1:
+        raise UsageError("--workers", f"{workers} is below 1", "give 1 or more, or leave it out")
 
 
 def _fill_ranges(timeline: otio.schema.Timeline, ranges: tuple[RangeRecord, ...]) -> Record:
@@ -390,8 +431,21 @@ def gallery_paths(sources: Sources, media: MediaTable | None) -> tuple[Path, ...
         elif path.exists():
             paths.append(path)
         else:
-            raise NoMatchError(path, "does not exist", "give files, folders or timelines with --gallery")
+            raise NoMatchError(path, "does not exist", "give files, folders or timelines that do")
+    if not any(not path.is_dir() or holds_media(path) for path in paths):
+        where = ", ".join(str(path) for path in sources.gallery)
+        raise NoMatchError(where, "holds no media file", "give files, folders or timelines that do")
     return tuple(dict.fromkeys(paths))
+
+
+def _nothing_heard(report: IndexReport) -> NoMatchError:
+    """Why a gallery that holds files holds no sound."""
+    path, reason = report.failed[0] if report.failed else (Path("gallery"), "it holds no second of sound")
+    return NoMatchError(
+        "gallery",
+        f"none of its {max(len(report.failed), 1)} files has sound that can be read ({path.name}: {reason})",
+        "give files with sound with --gallery",
+    )
 
 
 def _exact_offsets(settings: Settings, output: Path) -> bool:
@@ -411,6 +465,13 @@ def _change(proposal: Proposal, candidate: Candidate, edit: Edit) -> Change:
         summary=edit.summary,
         reasons=candidate.reasons,
         metadata=dict(edit.metadata),
+    )
+
+
+def nothing_found(edit: Path, proposals: Proposals) -> NoMatchError:
+    """The error of a run that finds nothing to cut: the first edit points and their refusals."""
+    return NoMatchError(
+        edit, _why_nothing(proposals), "choose other edit points or sounds; propose --show-refused tells more"
     )
 
 

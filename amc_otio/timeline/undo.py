@@ -7,7 +7,6 @@ reader takes the removed clips for clips of the timeline.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import opentimelineio as otio
 
 from amc_otio.errors import TimelineError
+from amc_otio.timeline.equality import fields, same_fields
 from amc_otio.timeline.rational import TimeRange
 from amc_otio.timeline.slots import track_at
 
@@ -35,8 +35,7 @@ def replace_children(
         "change": "children",
         "track": list(path),
         "first": first,
-        "inserted": len(inserted),
-        "digest": _digest(inserted),
+        "inserted": [_text(child) for child in inserted],
         "removed": [_text(child) for child in removed],
     }
 
@@ -44,7 +43,7 @@ def replace_children(
 def add_marker(timeline: otio.schema.Timeline, marker: otio.schema.Marker) -> Record:
     """Add a marker to the timeline's top stack; return the record that undoes it."""
     timeline.tracks.markers.append(marker)
-    return {"change": "marker", "digest": _digest([marker])}
+    return {"change": "marker", "marker": _text(marker)}
 
 
 def add_track(timeline: otio.schema.Timeline, track: otio.schema.Track) -> Record:
@@ -94,7 +93,7 @@ def undo(timeline: otio.schema.Timeline, records: Sequence[Record]) -> None:
             _undo_children(timeline, record)
         elif kind == "marker":
             markers = timeline.tracks.markers
-            place = next((i for i in range(len(markers)) if _digest([markers[i]]) == record["digest"]), None)
+            place = next((i for i in range(len(markers)) if _is(markers[i], record["marker"])), None)
             if place is not None:
                 del markers[place]
         elif kind == "track":
@@ -113,11 +112,11 @@ def undo(timeline: otio.schema.Timeline, records: Sequence[Record]) -> None:
 
 def _undo_children(timeline: otio.schema.Timeline, record: Record) -> None:
     track = track_at(timeline, record["track"])
-    first, count = int(record["first"]), int(record["inserted"])
-    present = list(track)[first : first + count]
-    if len(present) != count or _digest(present) != record["digest"]:
+    first, written = int(record["first"]), record["inserted"]
+    present = list(track)[first : first + len(written)]
+    if len(present) != len(written) or not all(_is(c, text) for c, text in zip(present, written, strict=True)):
         raise _changed(f"track '{track.name}'")
-    for _ in range(count):
+    for _ in written:
         track.pop(first)
     for offset, text in enumerate(record["removed"]):
         track.insert(first + offset, otio.adapters.read_from_string(text, "otio_json"))
@@ -140,7 +139,6 @@ def _text(item: otio.core.SerializableObject) -> str:
     return str(item.to_json_string(indent=0))
 
 
-def _digest(items: Sequence[otio.core.SerializableObject]) -> str:
-    # Through JSON and back first: what is compared later has been written and read.
-    canonical = [json.dumps(json.loads(_text(item)), sort_keys=True) for item in items]
-    return hashlib.sha256("\n".join(canonical).encode()).hexdigest()
+def _is(item: otio.core.SerializableObject, text: str) -> bool:
+    """Whether an item is still what was written."""
+    return same_fields(fields(item), json.loads(text))

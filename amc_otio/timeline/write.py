@@ -13,6 +13,7 @@ from typing import Any
 import opentimelineio as otio
 
 from amc_otio.errors import OutputError
+from amc_otio.timeline.equality import fields, same_fields
 from amc_otio.timeline.undo import METADATA_KEY, Record, external_references, retarget
 
 EXACT_SUFFIXES = frozenset({".otio", ".otioz", ".otiod", ".xges"})
@@ -32,8 +33,6 @@ def check_output(path: Path, source: Path | None, force: bool) -> None:
     OutputError
         In words, before any work is done.
     """
-    if not path.parent.is_dir():
-        raise OutputError(path.parent, "is no folder", "make it first or give another -o")
     if path.suffix == "":
         raise OutputError(path, "has no suffix, so the format is unknown", "name it NEW.otio, for example")
     if path.suffix.lstrip(".").lower() not in otio.adapters.suffixes_with_defined_adapters(write=True):
@@ -41,14 +40,37 @@ def check_output(path: Path, source: Path | None, force: bool) -> None:
             path, f"no installed adapter writes '{path.suffix}'", "write .otio, or pip install 'amc-otio[formats]'"
         )
     for present in (path, sidecar_path(path)):
-        if not os.path.lexists(present):
-            continue
-        if source is not None and present.exists() and source.exists() and present.samefile(source):
-            raise OutputError(present, "is the timeline that was read, which is never overwritten", "give another -o")
-        if not force:
-            raise OutputError(present, "exists already", "give another -o, or --force to replace it")
-    if path.is_dir() and path.suffix != ".otiod":
-        raise OutputError(path, "is a folder", "give a file name")
+        check_new_file(present, source, force, folder=present is path and path.suffix.lower() == ".otiod")
+
+
+def check_new_file(path: Path, source: Path | None, force: bool, folder: bool = False) -> None:
+    """Refuse to write where the folder is missing or read-only, or something is that must not be replaced.
+
+    Parameters
+    ----------
+    source
+        A file that is read and never overwritten, whatever `force` says.
+    folder
+        The output is a folder itself (an .otiod bundle).
+
+    Raises
+    ------
+    OutputError
+    """
+    if not path.parent.is_dir():
+        raise OutputError(path.parent, "is no folder", "make it first or give another -o")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise OutputError(path, f"{path.parent} may not be written to", "choose another folder with -o")
+    if not os.path.lexists(path):
+        return
+    if source is not None and path.exists() and source.exists() and path.samefile(source):
+        raise OutputError(path, "is the file that is read, which is never overwritten", "give another -o")
+    if path.is_dir() and not folder:
+        raise OutputError(path, "is a folder", "give a file name with -o")
+    if path.exists() and not path.is_dir() and not path.is_file():
+        raise OutputError(path, "is a device or a pipe, not a file", "give a file name with -o")
+    if not force:
+        raise OutputError(path, "exists already", "give another -o, or --force to replace it")
 
 
 def rebase_media(timeline: otio.schema.Timeline, old_base: Path, new_base: Path) -> Record | None:
@@ -110,7 +132,7 @@ def write_timeline(timeline: otio.schema.Timeline, path: Path) -> None:
             raise OutputError(
                 path, f"the {path.suffix} adapter cannot write it ({reason})", "write .otio instead"
             ) from error
-        if path.suffix == ".otio" and not read.is_equivalent_to(timeline):
+        if path.suffix == ".otio" and not same_fields(fields(read), fields(timeline)):
             raise OutputError(path, "what was written does not read back equal", "report this as a bug")
         if path.suffix == ".otiod" and path.is_dir():
             shutil.rmtree(path)
