@@ -151,11 +151,15 @@ def _merged(settings: Settings, values: Mapping[str, Any], origin: str) -> Setti
     return dataclasses.replace(settings, **sections)
 
 
+_KINDS: Final[dict[type, str]] = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
+
+
 def _typed(kind: type, value: Any, name: str, origin: str) -> Any:
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if type(value) is not kind:
-        raise UsageError(origin, f"'{name}' must be a {kind.__name__}, not {value!r}")
+        wanted = _KINDS.get(kind, kind.__name__)
+        raise UsageError(origin, f"'{name}' must be {wanted}, not {value!r}", "mend it or leave it out")
     return value
 
 
@@ -196,6 +200,8 @@ def load(path: Path | None = None, beside: Path | None = None) -> Settings:
                 break
     if path is None:
         return Settings()
+    if path.exists() and not path.is_file():
+        raise UsageError(path, "is not a regular file", "give a TOML file with --config")
     if sys.version_info >= (3, 11):
         import tomllib
     else:
@@ -204,6 +210,10 @@ def load(path: Path | None = None, beside: Path | None = None) -> Settings:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(path, f"cannot be read ({error.strerror})", "give a TOML file with --config") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(path, f"is not TOML ({error})", "mend it or leave it out") from error
-    return check(_merged(Settings(), values, str(path)))
+    merged = _merged(Settings(), values, str(path))
+    try:
+        return check(merged)
+    except UsageError as error:
+        raise UsageError(path, f"{error.thing}: {error.reason}", error.remedy) from error

@@ -14,6 +14,7 @@ from amc_otio.joining.render import blend, to_channels
 from amc_otio.media.decode import decode
 from amc_otio.media.wav import write_wav
 from amc_otio.proposals import Candidate, Proposal
+from amc_otio.timeline.write import check_new_file
 
 CONTEXT_S = 3
 """Seconds on either side of the point."""
@@ -88,12 +89,14 @@ def write_preview(proposal: Proposal, candidate: Candidate, folder: Path, stem: 
     ------
     MediaError, OutputError
     """
+    names = {kind: folder / f"{stem}.{kind}.wav" for kind in ("before", "plain", "after")}
+    for path in names.values():
+        check_new_file(path, None, force)
     present = render_present(proposal)
-    present_path = None
+    plain, joined = render_join(proposal, candidate, faded=False), render_join(proposal, candidate)
+    # All is rendered before anything is written.
     if present is not None:
-        present_path = folder / f"{stem}.before.wav"
-        write_wav(present_path, present, ANALYSIS_RATE, overwrite=force)
-    plain, joined = folder / f"{stem}.plain.wav", folder / f"{stem}.after.wav"
-    write_wav(plain, render_join(proposal, candidate, faded=False), ANALYSIS_RATE, overwrite=force)
-    write_wav(joined, render_join(proposal, candidate), ANALYSIS_RATE, overwrite=force)
-    return Preview(present_path, plain, joined)
+        write_wav(names["before"], present, ANALYSIS_RATE, overwrite=force)
+    write_wav(names["plain"], plain, ANALYSIS_RATE, overwrite=force)
+    write_wav(names["after"], joined, ANALYSIS_RATE, overwrite=force)
+    return Preview(names["before"] if present is not None else None, names["plain"], names["after"])

@@ -7,6 +7,7 @@ shot, on the timeline's from its start where it says ``record``. Positions in wi
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +18,7 @@ from amc_otio.config import ANALYSIS_RATE, Settings
 from amc_otio.errors import ProposalsError
 from amc_otio.joining.fades import Room
 from amc_otio.joining.join import Join
+from amc_otio.proposals_check import check_proposals
 from amc_otio.timeline.edits import Edit, RetrievedShot, TrackCut
 from amc_otio.timeline.rational import from_seconds
 from amc_otio.timeline.write import write_json
@@ -222,6 +224,10 @@ class Proposals:
             found.append((proposal, match))
         return found
 
+    def best(self, points: Collection[str]) -> list[tuple[Proposal, Candidate]]:
+        """The first candidate of each of these edit points (their ids) that has one."""
+        return [(p, p.candidates[0]) for p in self.proposals if p.point.id in points and p.candidates]
+
 
 def write_proposals(proposals: Proposals, path: Path) -> None:
     """Write the file (temporary name, then rename).
@@ -243,6 +249,8 @@ def read_proposals(path: Path) -> Proposals:
         When it is missing, damaged, too large, or of another version.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise ProposalsError(path, "is not a regular file", "give the file that 'propose' wrote")
         if path.stat().st_size > MAX_BYTES:
             raise ProposalsError(path, "is too large for a proposals file", "propose again for fewer edit points")
         value: Any = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_constant)
@@ -256,7 +264,7 @@ def read_proposals(path: Path) -> Proposals:
         raise ProposalsError(path, "is no proposals file of amc-otio", "give the file that 'propose' wrote")
     if value.get("version") != VERSION:
         raise ProposalsError(path, f"is of version {value.get('version')!r}, this reads {VERSION}", "propose again")
-    return decode(Proposals, value, path.name)
+    return check_proposals(decode(Proposals, value, path.name), path.name)
 
 
 def _no_constant(name: str) -> float:

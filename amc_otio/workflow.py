@@ -140,7 +140,7 @@ def propose(
     """
     sources, settings, reporter = sources or Sources(), settings or Settings(), reporter or Reporter()
     # All that can be known without indexing comes first: a run that cannot succeed leaves no library behind.
-    _check_workers(sources.workers)
+    _check_sources(sources)
     representation = create(settings.match.representation)
     loaded = read_timeline(edit, name=timeline_name, rate=timeline_rate)
     notes = list(loaded.notes)
@@ -328,7 +328,6 @@ def index(
     sources: Sources,
     library: Path,
     representation: str,
-    workers: int | None = None,
     verify: bool = False,
     progress: Callable[[Any], None] | None = None,
 ) -> IndexReport:
@@ -339,11 +338,11 @@ def index(
     AmcError
         A file that cannot be read is in the report, not an error.
     """
-    _check_workers(workers)
+    _check_sources(sources)
     create(representation)
     paths = gallery_paths(sources, None)
     with Library.open(library) as opened:
-        return opened.index(paths, representation, workers=workers, verify=verify, progress=progress)
+        return opened.index(paths, representation, workers=sources.workers, verify=verify, progress=progress)
 
 
 def revert(edit: Path, output: Path, force: bool = False) -> Path:
@@ -392,9 +391,12 @@ def missing_ranges(timeline: otio.schema.Timeline, media: MediaTable) -> tuple[R
     return tuple(found)
 
 
-def _check_workers(workers: int | None) -> None:
-    if workers is not None and workers < 1:
-        raise UsageError("--workers", f"{workers} is below 1", "give 1 or more, or leave it out")
+def _check_sources(sources: Sources) -> None:
+    if sources.workers is not None and sources.workers < 1:
+        raise UsageError("--workers", f"{sources.workers} is below 1", "give 1 or more, or leave it out")
+    for root in sources.search_roots:
+        if not root.is_dir():
+            raise UsageError(root, "is no folder", "give --search-root an existing folder")
 
 
 def _fill_ranges(timeline: otio.schema.Timeline, ranges: tuple[RangeRecord, ...]) -> Record:

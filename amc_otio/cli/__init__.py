@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from amc_otio.errors import AmcError, one_line
 
@@ -16,18 +18,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code (docs/commands.md lists them)."""
     from amc_otio.cli.parser import build_parser
 
-    try:
+    def command() -> int:
         arguments = build_parser().parse_args(argv)
-        return run(arguments)
-    except SystemExit as stop:  # argparse: --help, or an option it does not know
+        return int(arguments.command(arguments) or 0)
+
+    try:
+        return run(command)
+    except SystemExit as stop:  # argparse: --help and --version
         return stop.code if isinstance(stop.code, int) else 2
 
 
-def run(arguments: object) -> int:
-    """Call the chosen command; errors become one line on stderr."""
+def run(command: Callable[[], int]) -> int:
+    """Call a command; errors and warnings become a line each on stderr."""
     debug = bool(os.environ.get("AMC_DEBUG"))
     try:
-        return int(arguments.command(arguments) or 0)  # type: ignore[attr-defined]
+        with warnings.catch_warnings():
+            # What was put right on the way (a damaged library, say) is a remark like any other.
+            warnings.showwarning = _remark  # type: ignore[assignment]
+            return command()
     except AmcError as error:
         if debug:
             raise
@@ -45,6 +53,11 @@ def run(arguments: object) -> int:
             raise
         _say(f"amc-otio: a fault of ours: {type(error).__name__}: {error}; set AMC_DEBUG=1 and report what it prints")
         return FAULT
+
+
+def _remark(message: Warning | str, category: type[Warning], *_: Any) -> None:
+    if issubclass(category, UserWarning):
+        _say(f"note: {message}")
 
 
 def _say(text: str) -> None:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from amc_otio.cli.console import Console
-from amc_otio.errors import NoMatchError, UsageError
+from amc_otio.errors import AmcError, MediaError, UsageError, one_line
 
 if TYPE_CHECKING:
     from fractions import Fraction
 
     from amc_otio.config import Settings
-    from amc_otio.proposals import Candidate, Proposal, Proposals
+    from amc_otio.proposals import Candidate, Proposal
     from amc_otio.timeline.select import Selection
     from amc_otio.workflow import Sources, Written
 
@@ -23,9 +24,14 @@ def match(arguments: argparse.Namespace) -> int:
     from amc_otio import workflow
     from amc_otio.codec import encode
     from amc_otio.proposals import write_proposals
+    from amc_otio.timeline.write import check_new_file
 
     console = _console(arguments)
     settings = _settings(arguments)
+    if arguments.proposals is not None:
+        check_new_file(arguments.proposals, arguments.edit, arguments.force)
+    if arguments.preview is not None:
+        _check_folder(arguments.preview)
     proposals, written = workflow.match(
         arguments.edit,
         arguments.output,
@@ -40,9 +46,11 @@ def match(arguments: argparse.Namespace) -> int:
     )
     if arguments.proposals and not arguments.dry_run:
         write_proposals(proposals, arguments.proposals)
-    if arguments.preview and not arguments.dry_run:
-        _write_previews(proposals, written, arguments.preview, arguments.force)
     console.notes(proposals.notes + written.notes)
+    if arguments.preview and not arguments.dry_run:
+        made = {change.edit_point for change in written.changes}
+        _, problems = _render(proposals.best(made), arguments.preview, arguments.force)
+        console.notes([str(problem) for problem in problems])
     _print_written(console, written, arguments.dry_run)
     console.result(
         {
@@ -59,12 +67,11 @@ def propose(arguments: argparse.Namespace) -> int:
     """``amc-otio propose``."""
     from amc_otio import workflow
     from amc_otio.codec import encode
-    from amc_otio.errors import OutputError
     from amc_otio.proposals import write_proposals
+    from amc_otio.timeline.write import check_new_file
 
     console = _console(arguments)
-    if arguments.output.exists() and not arguments.force:
-        raise OutputError(arguments.output, "exists already", "give another -o, or --force to replace it")
+    check_new_file(arguments.output, arguments.edit, arguments.force)
     proposals = workflow.propose(
         arguments.edit,
         _sources(arguments),
@@ -74,14 +81,15 @@ def propose(arguments: argparse.Namespace) -> int:
         arguments.timeline,
         _rate(arguments),
     )
-    if not arguments.dry_run:
+    found = any(p.candidates for p in proposals.proposals)
+    if found and not arguments.dry_run:
         write_proposals(proposals, arguments.output)
     console.notes(proposals.notes)
     for number, proposal in enumerate(proposals.proposals, 1):
         _print_proposal(console, number, proposal, arguments.show_refused or console.verbose)
     console.result(encode(proposals))
-    if not any(p.candidates for p in proposals.proposals):
-        raise NoMatchError(arguments.edit.name, "no edit point has a candidate", "the proposals file says why")
+    if not found:
+        raise workflow.nothing_found(arguments.edit, proposals)
     return 0
 
 
@@ -115,7 +123,6 @@ def apply(arguments: argparse.Namespace) -> int:
 
 def preview(arguments: argparse.Namespace) -> int:
     """``amc-otio preview``."""
-    from amc_otio.preview import write_preview
     from amc_otio.proposals import read_proposals
 
     console = _console(arguments)
@@ -123,15 +130,13 @@ def preview(arguments: argparse.Namespace) -> int:
     choices = _choices(arguments.choose)
     if choices is None:
         choices = {n: 1 for n, p in enumerate(proposals.proposals, 1) if p.candidates}
-    _make_folder(arguments.output)
-    files = []
-    for proposal, candidate in proposals.chosen(choices):
-        stem = f"{proposal.point.id.replace(':', '-').replace('/', '-')}.{candidate.rank}"
-        written = write_preview(proposal, candidate, arguments.output, stem, arguments.force)
-        files += [str(p) for p in (written.present, written.plain, written.join) if p is not None]
+    files, problems = _render(proposals.chosen(choices), arguments.output, arguments.force)
+    if problems and not files:
+        raise problems[0]
+    console.notes([str(problem) for problem in problems])
     for file in files:
         console.say(file)
-    console.result({"files": files})
+    console.result({"files": files, "notes": [str(problem) for problem in problems]})
     return 0
 
 
@@ -179,8 +184,13 @@ def index(arguments: argparse.Namespace) -> int:
         gallery=tuple(arguments.paths),
         path_maps=_path_maps(arguments),
         search_roots=tuple(arguments.search_root),
+        workers=arguments.workers,
     )
-    report = workflow.index(sources, folder, representation, arguments.workers, arguments.verify, console.indexing())
+    report = workflow.index(sources, folder, representation, arguments.verify, console.indexing())
+    if report.failed and not report.windows:
+        path, reason = report.failed[0]
+        more = f" (and {len(report.failed) - 1} more files)" if len(report.failed) > 1 else ""
+        raise MediaError(path, f"{reason}{more}; nothing was embedded", "give files with sound")
     console.notes([f"{path}: {reason}" for path, reason in report.failed] + list(report.problems))
     console.say(
         f"{folder}: {report.embedded} embedded, {report.reused} there already, {len(report.failed)} without sound or "
@@ -240,6 +250,7 @@ def demo(arguments: argparse.Namespace) -> int:
     from amc_otio.demo import run_demo
 
     console = _console(arguments)
+    _check_folder(arguments.output)
     _make_folder(arguments.output)
     shown = run_demo(arguments.output, arguments.force, _reporter(console))
     for line in shown.lines:
@@ -249,6 +260,26 @@ def demo(arguments: argparse.Namespace) -> int:
 
 
 # ---------------------------------------------------------------- from options to settings
+
+# Settings, and the options that give them.
+_OPTIONS = {
+    "match.representation": "representation",
+    "match.k": "k",
+    "match.query": "query",
+    "match.neighbourhood_s": "neighbourhood",
+    "match.per_source": "per_source",
+    "match.min_remaining_s": "min_remaining",
+    "match.max_level_step_lu": "max_level_step",
+    "match.index": "index_kind",
+    "join.method": "method",
+    "join.fade_s": "fade",
+    "join.phi": "phi",
+    "join.convention": "convention",
+    "edit.mode": "mode",
+    "edit.length_s": "length",
+    "edit.short": "short",
+    "edit.offsets": "offsets",
+}
 
 
 def _console(arguments: argparse.Namespace) -> Console:
@@ -265,29 +296,15 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     from amc_otio.config import load
 
     settings = load(arguments.config, arguments.edit.parent)
-    return settings.replace(
-        {
-            "match.representation": arguments.representation,
-            "match.k": arguments.k,
-            "match.query": arguments.query,
-            "match.neighbourhood_s": arguments.neighbourhood,
-            "match.same_source": False if arguments.other_sources else None,
-            "match.per_source": arguments.per_source,
-            "match.min_remaining_s": arguments.min_remaining,
-            "match.max_level_step_lu": arguments.max_level_step,
-            "match.index": arguments.index_kind,
-            "join.method": arguments.method,
-            "join.fade_s": arguments.fade,
-            "join.phi": arguments.phi,
-            "join.convention": arguments.convention,
-            "edit.mode": arguments.mode,
-            "edit.ripple": True if arguments.ripple else None,
-            "edit.audio_only": True if arguments.audio_only else None,
-            "edit.length_s": arguments.length,
-            "edit.short": arguments.short,
-            "edit.offsets": arguments.offsets,
-        }
-    )
+    given = {setting: getattr(arguments, name) for setting, name in _OPTIONS.items()}
+    given["match.same_source"] = False if arguments.other_sources else None
+    given["edit.ripple"] = True if arguments.ripple else None
+    given["edit.audio_only"] = True if arguments.audio_only else None
+    try:
+        return settings.replace(given)
+    except UsageError as error:
+        name = _OPTIONS[error.thing].replace("_", "-")
+        raise UsageError(f"-{name}" if len(name) == 1 else f"--{name}", error.reason, error.remedy) from error
 
 
 def _rate(arguments: argparse.Namespace) -> Fraction | None:
@@ -338,15 +355,28 @@ def _sources(arguments: argparse.Namespace) -> Sources:
 def _choices(text: str | None) -> dict[int, int] | None:
     if text is None:
         return None
+    option = one_line(f"--choose {text}", 60)
     choices: dict[int, int] = {}
     for part in text.split(","):
         number, equals, rank = part.partition("=")
         if not (equals and number.strip().isdecimal() and rank.strip().isdecimal()):
-            raise UsageError(f"--choose {text}", f"'{part}' is not N=RANK", "write it like 1=3,2=1")
+            raise UsageError(option, f"'{part}' is not N=RANK", "write it like 1=3,2=1")
+        if max(len(number), len(rank)) > 9:
+            raise UsageError(option, "names an edit point or rank that cannot be", "write it like 1=3,2=1")
         if int(number) in choices:
-            raise UsageError(f"--choose {text}", f"edit point {int(number)} is named twice", "name it once")
+            raise UsageError(option, f"edit point {int(number)} is named twice", "name it once")
         choices[int(number)] = int(rank)
     return choices
+
+
+def _check_folder(path: Path) -> None:
+    """Refuse a folder to write into that is something else, or cannot be made."""
+    from amc_otio.errors import OutputError
+
+    if path.exists() and not path.is_dir():
+        raise OutputError(path, "is a file, not a folder", "give another folder")
+    if not path.exists() and not path.parent.is_dir():
+        raise OutputError(path.parent, "is no folder", "make it first or give another folder")
 
 
 def _make_folder(path: Path) -> None:
@@ -361,15 +391,27 @@ def _make_folder(path: Path) -> None:
 # ---------------------------------------------------------------- from results to words
 
 
-def _write_previews(proposals: Proposals, written: Written, folder: Path, force: bool) -> None:
+def _render(
+    chosen: Sequence[tuple[Proposal, Candidate]], folder: Path, force: bool
+) -> tuple[list[str], list[AmcError]]:
+    """Write the previews; what is wrong with one does not stop the others."""
     from amc_otio.preview import write_preview
 
-    _make_folder(folder)
-    made = {change.edit_point for change in written.changes}
-    for proposal in proposals.proposals:
-        if proposal.point.id in made:
-            stem = proposal.point.id.replace(":", "-").replace("/", "-")
-            write_preview(proposal, proposal.candidates[0], folder, stem, force)
+    _check_folder(folder)
+    was_there = folder.exists()
+    files: list[str] = []
+    problems: list[AmcError] = []
+    for proposal, candidate in chosen:
+        stem = f"{proposal.point.id.replace(':', '-').replace('/', '-')}.{candidate.rank}"
+        try:
+            _make_folder(folder)
+            written = write_preview(proposal, candidate, folder, stem, force)
+            files += [str(p) for p in (written.present, written.plain, written.join) if p is not None]
+        except AmcError as error:
+            problems.append(error)
+    if not files and not was_there and folder.is_dir():
+        folder.rmdir()
+    return files, problems
 
 
 def _print_written(console: Console, written: Written, dry_run: bool) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import NoReturn
 
 from amc_otio import __version__
 from amc_otio.cli import commands
 from amc_otio.config import CONVENTIONS, INDEX_KINDS, METHODS, MODES, OFFSETS, QUERIES, SHORT_SHOTS, Settings
+from amc_otio.errors import UsageError
 
 DEFAULTS = Settings()
 
@@ -22,9 +24,17 @@ examples:
 """
 
 
-def build_parser() -> argparse.ArgumentParser:
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong with the command line in one line, as every other error is said."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise `UsageError`."""
+        raise UsageError("the command line", message, f"see: {self.prog} --help")
+
+
+def build_parser() -> Parser:
     """Return the parser of the whole command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="amc-otio",
         description="Find audio match cuts for a timeline and write them into a new one.",
         epilog=EXAMPLES,
@@ -108,9 +118,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _command(
-    sub: argparse._SubParsersAction[argparse.ArgumentParser], name: str, function: object, text: str
-) -> argparse.ArgumentParser:
+def _command(sub: argparse._SubParsersAction[Parser], name: str, function: object, text: str) -> Parser:
     parser = sub.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
     parser.set_defaults(command=function)
     common = parser.add_argument_group("output")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+FADE_LAWS: Final = ("equal-power", "equal-gain")
 
 
 @dataclass(frozen=True)

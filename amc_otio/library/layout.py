@@ -95,9 +95,10 @@ class Layout:
                     f"is not a library: it holds other files ({', '.join(strangers[:3])})",
                     "name an empty or a new folder with --library",
                 )
+            ours = self._marker_is_ours()  # raises for a newer format, before anything is made
             for folder in (self.folder, self.vectors, self.index, self.locks):
                 folder.mkdir(parents=True, exist_ok=True)
-            if not self._marker_is_ours():
+            if not ours:
                 text = json.dumps({"kind": _KIND, "format": FORMAT}, sort_keys=True) + "\n"
                 write_atomically(self.marker, text.encode(), new_run_id())
         except OSError as error:

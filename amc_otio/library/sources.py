@@ -77,6 +77,11 @@ def find_sources(
     return sorted(found.values(), key=lambda source: source.path), failed
 
 
+def holds_media(folder: Path) -> bool:
+    """Return whether `find_sources` would find a file in `folder`; it stops at the first."""
+    return any(True for _ in _walk(absolute(folder), None, []))
+
+
 def _walk(folder: Path, leave_out: Path | None, failed: list[tuple[Path, str]]) -> Iterator[Path]:
     seen: set[tuple[int, int]] = set()
 

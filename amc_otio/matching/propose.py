@@ -51,7 +51,7 @@ def propose(
     loaded: LoadedTimeline,
     points: Sequence[EditPoint],
     media: MediaTable,
-    searcher: Searcher | None,
+    searcher: Callable[[], Searcher] | None,
     representation: Representation,
     settings: Settings,
     progress: Callable[[int, int], None] | None = None,
@@ -63,7 +63,8 @@ def propose(
     Parameters
     ----------
     searcher
-        Over the gallery; None for ``align``, which needs no gallery.
+        Gives what searches the gallery; called only when an edit point has sound to search for. None for ``align``,
+        which needs no gallery.
     progress
         Called with edit points done and their number.
     """
@@ -71,7 +72,7 @@ def propose(
     ready = [s for s in states if isinstance(s, _Ready)]
     vectors = _embed(representation, [s.query.window for s in ready])
     present = _embed(representation, [s.incoming_window for s in ready if s.incoming_window is not None])
-    hits = [] if searcher is None else _search(searcher, vectors)
+    hits = [] if searcher is None or not ready else _search(searcher(), vectors)
     proposals: list[Proposal] = []
     present_rows = iter(present)
     position = 0
@@ -146,7 +147,7 @@ def _prepare(
             sound, used, rate, settings.match.query, representation.sample_rate, settings.match.silence_dbfs
         )
         if query.silent:
-            raise MediaError(shot.name, "is silent at the edit point", "choose another edit point")
+            raise MediaError(shot.name, "is silent at the edit point, or its samples are no numbers", "choose another edit point")
         incoming = _incoming(point, record, media, settings)
     except AmcError as error:
         return Proposal(record, None, (), (), f"{error.thing}: {error.reason}")

@@ -28,7 +28,7 @@ def revert(timeline: otio.schema.Timeline) -> otio.schema.Timeline:
     runs = runs_of(timeline)
     if not runs:
         raise TimelineError(
-            timeline.name or "timeline",
+            "the timeline",
             "holds no change of amc-otio (this editor or format drops metadata)",
             "the sidecar file names the untouched input",
         )
@@ -37,8 +37,8 @@ def revert(timeline: otio.schema.Timeline) -> otio.schema.Timeline:
         undo(restored, json.loads(runs[-1]["undo"]))
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise TimelineError(
-            timeline.name or "timeline",
-            f"its undo record is damaged ({error})",
+            "its undo record",
+            f"is damaged ({type(error).__name__}: {error})",
             "go on from the original timeline file",
         ) from error
     if len(runs) == 1:

@@ -91,7 +91,11 @@ def select(
         When nothing is left; it lists what there is.
     """
     if not points:
-        raise NoMatchError("the timeline", "has no edit point: no clip with sound ends on an audio track", "")
+        raise NoMatchError(
+            "the timeline",
+            "has no edit point: no clip with sound ends on an audio track",
+            "put clips with sound on an audio track",
+        )
     drop = drop_of(timeline, rate)
     eligible = _in_range(_on_tracks(points, selection.tracks), selection.range, timeline, rate, drop)
     if selection.all or not (selection.at or selection.indexes or selection.markers):
