@@ -7,11 +7,18 @@ of films and long sound files made from the films of the data folder, and its on
 second run over the same media, in a process of its own. Other work on the machine only makes figures worse.
 """
 
+# The number of threads must be set before NumPy is imported; several workers are several processes.
+# ruff: noqa: E402
+
 from __future__ import annotations
+
+import os
+
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[_name] = "1"
 
 import argparse
 import json
-import os
 import secrets
 import subprocess
 import sys
@@ -25,8 +32,8 @@ import soundfile
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
-from amc_otio.library import Library  # noqa: E402
-from amc_otio.media.windows import iter_windows  # noqa: E402
+from amc_otio.library import Library
+from amc_otio.media.windows import iter_windows
 
 REPRESENTATIONS = ("random", "mfcc", "mel", "sfx")
 RATE = 48_000
