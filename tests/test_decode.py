@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import soxr
@@ -162,7 +163,9 @@ def test_encoder_delay_is_taken_off(made, name):
         size = 1 << (count + 2 * reach).bit_length()
         spectrum = np.fft.rfft(x[c, start - reach : start + count + reach], size)
         scores = np.fft.irfft(spectrum * np.conj(np.fft.rfft(got[c], size)))[: 2 * reach]
-        assert int(np.argmax(scores)) - reach == 0
+        # FFmpeg before 8 writes AAC's and MP3's delay into Matroska as a rounded stamp.
+        rounded = path.suffix == ".mkv" and av.library_versions["libavformat"][0] < 62
+        assert abs(int(np.argmax(scores)) - reach) <= (rate // 1000 if rounded else 0)
 
 
 @pytest.mark.parametrize("name", [*LOSSY_SOUNDS, *LOSSY_FILMS, *DELAYED_FILMS])
@@ -172,7 +175,7 @@ def test_lossy_span_equals_sequential_decode(made, name):
     # AAC's noise substitution and the dither of AC-3 and MPEG layer II draw other random numbers after a seek.
     tolerance, rms = 1e-6, 1e-6
     if "aac" in name or "ac3" in name:
-        tolerance, rms = 0.15, 0.01
+        tolerance, rms = 0.15, 0.02
     elif "mp2" in name:
         tolerance, rms = 1e-4, 1e-4
     for start in places(full.shape[1], rate):
@@ -306,8 +309,6 @@ def test_mpeg_start_time_is_sample_zero(shared_data):
 
 
 def test_streams_of_different_rates_are_joined(tmp_path):
-    import av
-
     path = tmp_path / "two.mkv"
     a, b = signal(3, 48000, 1), signal(3, 44100, 1, seed=5)
     with av.open(str(path), "w") as out:

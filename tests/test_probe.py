@@ -44,9 +44,16 @@ def test_bwf_time_reference(tmp_path):
 
 @pytest.mark.parametrize(
     ("fmt", "subtype", "channels", "layout"),
-    [("WAVEX", "PCM_16", 6, "5.1"), ("WAV", "PCM_16", 6, "6 channels"), ("WAV", "PCM_16", 8, "8 channels"), ("FLAC", "PCM_16", 6, "5.1"),
-     ("OGG", "VORBIS", 6, "5.1"), ("AIFF", "PCM_16", 6, "6 channels"), ("RF64", "PCM_16", 2, "stereo")],
-)  # fmt: skip
+    [
+        ("WAVEX", "PCM_16", 6, "5.1"),
+        ("WAV", "PCM_16", 6, "6 channels"),
+        ("WAV", "PCM_16", 8, "8 channels"),
+        ("FLAC", "PCM_16", 6, "5.1"),
+        ("OGG", "VORBIS", 6, "5.1"),
+        ("AIFF", "PCM_16", 6, "6 channels"),
+        ("RF64", "PCM_16", 2, "stereo"),
+    ],
+)
 def test_layouts_of_sound_files(tmp_path, fmt, subtype, channels, layout):
     path = write_sound(tmp_path / "a.x", signal(1, 48000, channels), 48000, fmt, subtype)
     assert probe(path).streams[0].layout == layout
@@ -112,7 +119,10 @@ def test_cover_art_is_not_a_picture(tmp_path):
         cover = out.add_stream("png", rate=25)
         cover.width = cover.height = 16
         cover.pix_fmt = "rgb24"
-        cover.disposition = 0x400
+        try:
+            cover.disposition = 0x400
+        except AttributeError:
+            pytest.skip("this PyAV cannot mark a picture as a cover")
         frame = av.AudioFrame.from_ndarray(signal(1, 48000, 1), "fltp", "mono")
         frame.sample_rate, frame.pts, frame.time_base = 48000, 0, Fraction(1, 48000)
         image = av.VideoFrame.from_ndarray(np.zeros((16, 16, 3), np.uint8), "rgb24")

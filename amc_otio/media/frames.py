@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from amc_otio.media.streams import Piece
 
+_ATTACHED_PIC = 0x400
+
 
 @dataclass
 class Run:
@@ -109,3 +111,11 @@ def has_xing_header(path: Path) -> bool:
     with path.open("rb") as file:
         head = file.read(1 << 18)
     return b"Xing" in head or b"Info" in head
+
+
+def is_cover(stream: Any) -> bool:
+    """Tell whether a video stream is only an attached picture, such as an album's cover."""
+    disposition = getattr(stream, "disposition", None)  # PyAV 14 and later
+    if disposition is not None:
+        return bool(int(disposition) & _ATTACHED_PIC)
+    return stream.codec_context.name in ("png", "mjpeg", "bmp", "gif") and stream.frames <= 1

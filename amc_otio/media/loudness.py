@@ -1,8 +1,8 @@
 """Loudness of short sounds after ITU-R BS.1770-5, without gating.
 
-The two filters of K weighting are applied to the spectrum, a whole batch of windows at once. Each window is led in by its
-own mirror image: a window is cut out of a sound that goes on, and without the lead-in the cut would be heard as a step
-(3 LU too loud was seen in 0.1 s of a rumble). The filters' coefficients are those of BS.1770,
+The two filters of K weighting are applied to the spectrum, a whole batch of windows at once. Each window is led in
+by its own mirror image: a window is cut out of a sound that goes on, and without the lead-in the cut would be heard
+as a step (3 LU too loud was seen in 0.1 s of a rumble). The filters' coefficients are those of BS.1770,
 made for any rate by the bilinear transform from the analogue parameters given by B. De Man, "Evaluation of
 implementations of the EBU R128 loudness measurement", AES 145th Convention, 2018.
 """

@@ -6,6 +6,7 @@ to the network are not on the list of formats.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -25,11 +26,15 @@ from amc_otio.media.frames import (
     clock_seconds,
     codec_name,
     has_xing_header,
+    is_cover,
     paste,
     why_not_media,
 )
 from amc_otio.media.streams import AudioStream, MediaInfo, Piece, Span
 from amc_otio.media.timecode import timecode_seconds
+
+# libav's warnings go to this logger; without a handler Python would print them on the terminal.
+logging.getLogger("libav").addHandler(logging.NullHandler())
 
 _FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mxf,mpeg,mpegts,avi,asf,flv,wav,w64,aiff,caf,au,flac,mp3,ogg,"
@@ -48,7 +53,6 @@ _HEAD_PACKETS = 2000
 #: How much later (s) than the wanted end another stream's packets may be before a silent stream is given up.
 _INTERLEAVE_S = 10.0
 _DISCARD_ALL = 48
-_ATTACHED_PIC = 0x400
 #: av.error.FFmpegError is the root of what libav raises; Python's own come from the file underneath.
 _ERRORS = (av.error.FFmpegError, OSError, ValueError, EOFError)
 
@@ -70,7 +74,8 @@ class PyAVReader:
         self.close()
         absolute = str(self._path.absolute())
         try:
-            self._container = av.open("file:" + absolute, options=dict(_OPTIONS), metadata_errors="replace")
+            # Not options=: given to the streams too, that crashes PyAV before 14.
+            self._container = av.open("file:" + absolute, container_options=dict(_OPTIONS), metadata_errors="replace")
         except UnicodeEncodeError as error:
             raise MediaError(
                 self._path, "its name holds bytes that are not text", "rename the file and relink the clip"
@@ -109,17 +114,18 @@ class PyAVReader:
                 )
         self._indices = [index for index, _ in streams]
         self.streams = tuple(s for _, s in streams)
-        self._pictures = [
-            s.index for s in container.streams.video if not int(getattr(s, "disposition", 0) or 0) & _ATTACHED_PIC
-        ]
+        self._pictures = [s.index for s in container.streams.video if not is_cover(s)]
         self._start = self._start_time()
         self._ticks = [float(container.streams[i].time_base * s.sample_rate) for i, s in streams]
 
         self._starts = [float(self._start * s.sample_rate) for _, s in streams]
 
     def _start_time(self) -> Fraction:
-        """The container's start, more exact than FFmpeg's microseconds where a stream's own start agrees with it."""
-        if self._container.start_time is None:
+        """The container's start, more exact than FFmpeg's microseconds where a stream's own start agrees with it.
+
+        What lies before zero is the priming of an encoder (older FFmpeg counts it), not the beginning of the sound.
+        """
+        if self._container.start_time is None or self._container.start_time <= 0:
             return Fraction(0)
         rounded = Fraction(self._container.start_time, 1_000_000)
         for stream in self._container.streams:
@@ -198,6 +204,8 @@ class PyAVReader:
                 sizes[k].append(samples.shape[1])
                 clock.grid = codec_grid(self.streams[k].codec, self._extradata(k), sizes[k])
             position = clock.place(self._stamp(k, frame), samples.shape[1])
+            if position < 0:  # an encoder's priming
+                samples, position = samples[:, -position:], 0
             if not gathered[k].follows(position) or gathered[k].count > self.streams[k].sample_rate // 2:
                 yield from gathered[k].take(k)
             gathered[k].add(position, samples)
