@@ -66,13 +66,21 @@ def _decode(kind: Any, value: Any, where: str) -> Any:
         return {k: _decode(arguments[1], v, f"{where}.{k}") for k, v in value.items()}
     if kind is Fraction:
         return _decode_fraction(value, where)
-    if kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-        if not math.isfinite(value):
-            raise _bad(where, "a finite number", value)
-        return float(value)
+    if kind is float:
+        return _decode_float(value, where)
     if type(value) is not kind:
         raise _bad(where, {"str": "a text", "int": "a whole number", "bool": "true or false"}[kind.__name__], value)
     return value
+
+
+def _decode_float(value: Any, where: str) -> float:
+    try:
+        number = float(value) if type(value) in (int, float) else math.nan
+    except OverflowError:  # an int beyond what a float holds
+        number = math.inf
+    if not math.isfinite(number):
+        raise _bad(where, "a finite number", value)
+    return number
 
 
 def _decode_dataclass(kind: type[Any], value: Any, where: str) -> Any:
@@ -100,12 +108,18 @@ def _decode_fraction(value: Any, where: str) -> Fraction:
 
 
 def _bad(where: str, expected: str, value: Any) -> ProposalsError:
-    shown = repr(value)
     return ProposalsError(
         where,
-        f"expected {expected}, found {shown if len(shown) < 60 else shown[:57] + '...'}",
+        f"expected {expected}, found {_shown(value)}",
         "the file is damaged; propose again",
     )
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, int) and abs(value) >= 10**40:
+        return "a number of many digits"  # Python refuses to print those of more than 4300
+    shown = repr(value)
+    return shown if len(shown) < 60 else shown[:57] + "..."
 
 
 def schema(kind: Any) -> dict[str, Any]:

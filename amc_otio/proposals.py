@@ -13,7 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
-from amc_otio.codec import decode, encode
+from amc_otio.codec import decode, encode, schema
 from amc_otio.config import ANALYSIS_RATE, Settings
 from amc_otio.errors import ProposalsError
 from amc_otio.joining.fades import Room
@@ -265,6 +265,14 @@ def read_proposals(path: Path) -> Proposals:
     if value.get("version") != VERSION:
         raise ProposalsError(path, f"is of version {value.get('version')!r}, this reads {VERSION}", "propose again")
     return check_proposals(decode(Proposals, value, path.name), path.name)
+
+
+def proposals_schema() -> dict[str, Any]:
+    """Return the JSON schema of the file (docs/proposals.schema.json)."""
+    made = schema(Proposals)
+    made["properties"]["format"] = {"const": FORMAT}
+    made["properties"]["version"] = {"const": VERSION}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": "amc-otio proposals file"}
 
 
 def _no_constant(name: str) -> float:

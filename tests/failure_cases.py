@@ -1,8 +1,6 @@
 """Bad input, as a table: what is wrong, the command, what the line says, the exit code.
 
-tests/test_failures.py runs every case; docs/bad-input.md is this table in words, written by
-
-    python tests/failure_cases.py > docs/bad-input.md
+tests/test_failures.py runs every case; docs/generate.py writes docs/bad-input.md from it.
 """
 
 from __future__ import annotations
@@ -12,7 +10,6 @@ import math
 import os
 import shutil
 import sqlite3
-import sys
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +21,10 @@ import numpy as np
 import opentimelineio as otio
 import soundfile
 
+from amc_otio.timeline.write import sidecar_path
+
 RATE = 48_000
+SIDECAR = sidecar_path(Path("new.otio")).name
 MATCH = "match edit.otio -o new.otio --gallery sounds"
 ONE = MATCH + " --index A1:1"
 PROPOSE = "propose edit.otio -o p2.json --gallery sounds"
@@ -933,8 +933,8 @@ OUTPUTS = _group(
         "a sidecar of its name is there",
         MATCH,
         OUTPUT,
-        ("new.amc.json", "exists", "--force"),
-        {"prepare": text("new.amc.json", "mine")},
+        (SIDECAR, "exists", "--force"),
+        {"prepare": text(SIDECAR, "mine")},
     ),
     (
         "the input itself",
@@ -970,8 +970,8 @@ OUTPUTS = _group(
         "a folder where the sidecar goes",
         "match edit.otio -o new.otio --force",
         OUTPUT,
-        ("new.amc.json", "is a folder", "give a file name"),
-        {"prepare": folder("new.amc.json")},
+        (SIDECAR, "is a folder", "give a file name"),
+        {"prepare": folder(SIDECAR)},
     ),
     (
         "a device",
@@ -1225,7 +1225,7 @@ CASES = (
 INTRODUCTION = """\
 # Bad input
 
-Written by `python tests/failure_cases.py`, from the table that `tests/test_failures.py` runs: do not edit it by hand.
+Written by `python docs/generate.py` from the table that `tests/test_failures.py` runs: do not edit it by hand.
 
 Each of these gives one line that starts with `amc-otio:`, on stderr: the thing, what is wrong with it, and what to do
 next. The exit codes are those of [commands.md](commands.md). Nothing is written or changed; where a library was built
@@ -1265,7 +1265,3 @@ def table() -> str:
                 lines.append(f"| {case.what} | `amc-otio {command}`{kept} | {says} | {case.code} |")
         lines.append("")
     return "\n".join(lines) + "\n" + GOES_ON
-
-
-if __name__ == "__main__":
-    sys.stdout.write(table())

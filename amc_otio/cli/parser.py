@@ -94,13 +94,19 @@ def build_parser() -> Parser:
     index = _command(sub, "index", commands.index, "build or refresh a library of sounds")
     index.add_argument("paths", metavar="PATH", type=Path, nargs="+", help="media files, folders or timelines")
     index.add_argument("--library", metavar="DIR", type=Path, help="the library's folder (default: .amc here)")
-    index.add_argument("--representation", metavar="NAME", help=f"default: {DEFAULTS.match.representation}")
+    index.add_argument(
+        "--representation", metavar="NAME", help=f"random, mfcc, mel or sfx (default: {DEFAULTS.match.representation})"
+    )
     index.add_argument("--workers", metavar="N", type=int, help="processes (default: one a core)")
     index.add_argument("--verify", action="store_true", help="read every file whole to see whether it changed")
     _relinking(index)
 
     library = _command(sub, "library", commands.library, "look after a library: info, verify, prune")
-    library.add_argument("action", choices=("info", "verify", "prune"))
+    library.add_argument(
+        "action",
+        choices=("info", "verify", "prune"),
+        help="say what it holds; read it all and set aside what is damaged; forget what is gone",
+    )
     library.add_argument("--library", metavar="DIR", type=Path, help="the library's folder (default: .amc here)")
 
     _command(sub, "doctor", commands.doctor, "say what is installed, what is missing and how to get it")
@@ -140,13 +146,23 @@ def _dry_run(parser: argparse.ArgumentParser) -> None:
 def _selection(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("edit points (default: all)")
     group.add_argument(
-        "--at", metavar="TC", action="append", default=[], help="the one nearest to a timecode, frame or 12.5s"
+        "--at",
+        metavar="TC",
+        action="append",
+        default=[],
+        help="the edit point nearest to a timecode, a frame or seconds such as 12.5s",
     )
-    group.add_argument("--track", metavar="A1", action="append", default=[], help="only on this track (label or name)")
-    group.add_argument("--index", metavar="A1:3", action="append", default=[], help="by id, as 'points' lists them")
-    group.add_argument("--marker", metavar="NAME|COLOUR", action="append", default=[], help="the ones at these markers")
-    group.add_argument("--range", metavar=("FROM", "TO"), nargs=2, help="only between two timecodes")
-    group.add_argument("--all", action="store_true", help="every one")
+    group.add_argument(
+        "--track", metavar="A1", action="append", default=[], help="only those on this track (label or name)"
+    )
+    group.add_argument(
+        "--index", metavar="A1:3", action="append", default=[], help="the edit point of this id, as 'points' lists them"
+    )
+    group.add_argument(
+        "--marker", metavar="NAME|COLOUR", action="append", default=[], help="those at markers of this name or colour"
+    )
+    group.add_argument("--range", metavar=("FROM", "TO"), nargs=2, help="only those between two timecodes")
+    group.add_argument("--all", action="store_true", help="every one (the default when nothing is chosen)")
     group.add_argument("--timeline", metavar="NAME", help="which timeline, where the file holds several")
     group.add_argument("--rate", metavar="FPS", help="frames a second of a format that does not say, such as EDL")
 
@@ -223,7 +239,7 @@ def _matching(parser: argparse.ArgumentParser) -> None:
 def _joining(parser: argparse.ArgumentParser) -> None:
     join = DEFAULTS.join
     group = parser.add_argument_group("joining")
-    group.add_argument("--method", choices=METHODS, help=f"default: {join.method}")
+    group.add_argument("--method", choices=METHODS, help=f"how the join is found (default: {join.method})")
     group.add_argument(
         "--fade", metavar="S", type=float, help=f"length of a fixed crossfade (default: {join.fade_s:g})"
     )

@@ -147,7 +147,8 @@ def _prepare(
             sound, used, rate, settings.match.query, representation.sample_rate, settings.match.silence_dbfs
         )
         if query.silent:
-            raise MediaError(shot.name, "is silent at the edit point, or its samples are no numbers", "choose another edit point")
+            reason = "is silent at the edit point, or its samples are no numbers"
+            raise MediaError(shot.name, reason, "choose another edit point")
         incoming = _incoming(point, record, media, settings)
     except AmcError as error:
         return Proposal(record, None, (), (), f"{error.thing}: {error.reason}")

@@ -1,0 +1,180 @@
+#!/usr/bin/env python3
+"""Write the pages that are made from the code, so that they cannot drift: python docs/generate.py
+
+tests/test_docs.py fails when one of them is not what this script would write.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+DOCS = Path(__file__).resolve().parent
+sys.path[:0] = [str(DOCS.parent), str(DOCS.parent / "tests")]
+
+import failure_cases  # noqa: E402
+
+from amc_otio import errors  # noqa: E402
+from amc_otio.cli import FAULT, INTERRUPTED  # noqa: E402
+from amc_otio.cli.parser import build_parser  # noqa: E402
+from amc_otio.proposals import proposals_schema  # noqa: E402
+
+INTRODUCTION = """\
+# Commands
+
+Written by `python docs/generate.py` from the options themselves: do not edit it by hand.
+
+    amc-otio COMMAND [OPTION …]      (or: python -m amc_otio COMMAND …)
+
+Every command takes `--json` (one JSON document on stdout and nothing else there), `-q` (errors only) and `-v` (every
+note and reason). Results go to stdout; notes (`note: …`), progress and the one line of an error (`amc-otio: …`) go to
+stderr. The timeline that is read is never changed, and nothing that exists is replaced without `--force`.
+
+Settings come from the command line, then from `--config FILE` or `amc.toml` beside the timeline or in the working
+folder, then from the defaults below.
+"""
+
+ENVIRONMENT = """\
+## Environment
+
+| Variable | What it does |
+|---|---|
+| `AMC_DEBUG` | when set, an error ends with its traceback instead of one line |
+| `XDG_CACHE_HOME`, on Windows `LOCALAPPDATA` | the user's cache; .otioz bundles are unpacked below it |
+"""
+
+_CHANGE = (
+    "a list of objects: `edit_point`, `timecode`, `track`, `outgoing`, `incoming`, `summary`, `reasons`, `metadata`"
+)
+_FILES = "the path of each WAV that was written"
+_NOTES = "what the notes on stderr say, all of them"
+_OUTPUT = "path of the new timeline"
+_SIDECAR = "path of the sidecar file, which says the same and holds the undo record"
+
+JSON_SHAPES: dict[str, dict[str, str]] = {
+    "match": {"output": _OUTPUT, "sidecar": _SIDECAR, "changes": _CHANGE, "notes": _NOTES},
+    "propose": {"": "the whole proposals file: [proposals.md](proposals.md)"},
+    "apply": {"output": _OUTPUT, "sidecar": _SIDECAR, "changes": _CHANGE, "notes": _NOTES},
+    "preview": {"files": _FILES, "notes": "candidates that could not be rendered, and why"},
+    "revert": {"output": _OUTPUT},
+    "points": {
+        "[].id": "name of the edit point: track and number, as `--index` takes it",
+        "[].timecode": "where it is on the timeline",
+        "[].outgoing": "name of the clip before it",
+        "[].incoming": "name of the clip after it, or `gap`, or `end`",
+        "[].refusal": "why nothing can be cut there, or an empty text",
+    },
+    "index": {
+        "library": "its folder",
+        "embedded": "sources embedded by this run",
+        "reused": "sources that were there already",
+        "windows": "seconds-long windows of all sources that were named",
+        "seconds": "seconds of sound in them",
+        "failed": "pairs of path and reason",
+    },
+    "library info": {
+        "folder": "the library's folder",
+        "sources": "files known",
+        "contents": "different contents that have vectors",
+        "representations": "a list of objects: `key`, `shards`, `windows`, `seconds`, `bytes`",
+        "failures": "triples of path, reason and time",
+        "indexes": "Annoy indexes on disk",
+        "index_bytes": "their size",
+        "bytes": "size of vectors and indexes",
+        "annoy": "whether the annoy package is installed",
+    },
+    "library verify": {
+        "checked": "shards that were read whole",
+        "damaged": "pairs of paths and reason; they were set aside",
+        "offline": "files that are not there any more",
+        "changed": "files that are not what was embedded any more",
+    },
+    "library prune": {
+        "sources": "files forgotten",
+        "shards": "shards removed",
+        "indexes": "indexes removed",
+        "other_files": "other files removed",
+        "bytes": "bytes freed",
+    },
+    "doctor": {
+        "[].name": "what was looked at",
+        "[].state": "`ok`, `optional` (absent, and that is fine) or `missing`",
+        "[].found": "version or path",
+        "[].remedy": "the line that gets it, or an empty text",
+    },
+    "demo": {"changes": _CHANGE, "files": "the path of everything that was written"},
+}
+"""What ``--json`` prints; tests/test_docs.py runs each command and compares."""
+
+
+def commands_page() -> str:
+    """Return docs/commands.md."""
+    lines = [INTRODUCTION, "## Exit codes", "", "| Code | Meaning |", "|---|---|"]
+    lines += [f"| {code} | {meaning} |" for code, meaning in exit_codes().items()]
+    lines += ["", "[bad-input.md](bad-input.md) lists inputs that were tried, and what each of them gives.", ""]
+    lines += [ENVIRONMENT]
+    parser = build_parser()
+    subparsers = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+    for name, command in subparsers.choices.items():
+        lines += [f"## amc-otio {name}", "", command.description or "", ""]
+        for group in command._action_groups:
+            rows = list(option_rows(command, group))
+            if rows:
+                title = group.title or ""
+                named = title not in ("positional arguments", "options", "optional arguments")
+                lines += [f"| {title.capitalize() if named else 'Option'} | What it does |", "|---|---|", *rows, ""]
+        for title, keys in JSON_SHAPES.items():
+            if title.split()[0] == name:
+                lines += [f"`amc-otio {title} --json` prints:", ""]
+                lines += [f"- `{key}`: {text}" if key else f"- {text}" for key, text in keys.items()]
+                lines.append("")
+    return "\n".join(lines)
+
+
+def option_rows(command: argparse.ArgumentParser, group: argparse._ArgumentGroup) -> Iterator[str]:
+    """A table row for each option of a group that not every command has."""
+    formatter = command._get_formatter()
+    for action in group._group_actions:
+        if action.dest in ("help", "json", "quiet", "verbose"):
+            continue
+        value = formatter._format_args(action, formatter._get_default_metavar_for_optional(action))
+        shown = " ".join(part for part in (", ".join(action.option_strings), value) if part)
+        if not action.option_strings:
+            shown = "|".join(action.choices) if action.choices else str(action.metavar)
+        text = formatter._expand_help(action) if action.help else ""
+        needed = " (required)" if action.required and action.option_strings else ""
+        yield f"| `{_cell(shown)}` | {_cell(text)}{needed} |"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def exit_codes() -> dict[int, str]:
+    """Every exit code and its meaning."""
+    codes = {0: "Done."}
+    for value in vars(errors).values():
+        if isinstance(value, type) and issubclass(value, errors.AmcError):
+            codes[value.exit_code] = (value.__doc__ or "").splitlines()[0]
+    codes[1] = "Something is missing in this installation (`doctor` says what)."
+    codes[FAULT] = "A fault of ours, not of the input: please report it."
+    codes[INTERRUPTED] = "Stopped by hand (Ctrl-C); what was finished is kept."
+    return dict(sorted(codes.items()))
+
+
+def pages() -> dict[str, str]:
+    """Every generated page by its file name."""
+    return {
+        "bad-input.md": failure_cases.table(),
+        "commands.md": commands_page(),
+        "proposals.schema.json": json.dumps(proposals_schema(), indent=1, ensure_ascii=False) + "\n",
+    }
+
+
+if __name__ == "__main__":
+    for name, text in pages().items():
+        (DOCS / name).write_text(text, encoding="utf-8", newline="\n")
+        print(f"wrote docs/{name}")

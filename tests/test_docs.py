@@ -1,0 +1,79 @@
+"""Pages that are made from the code are up to date, and what they say of the JSON output is so."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+
+import failure_cases
+import pytest
+
+from amc_otio.cli import main
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+
+
+@pytest.fixture(scope="module")
+def generate() -> ModuleType:
+    """docs/generate.py."""
+    spec = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("page", ["bad-input.md", "commands.md", "proposals.schema.json"])
+def test_generated_pages_are_up_to_date(page: str, generate: ModuleType) -> None:
+    written = (DOCS / page).read_text(encoding="utf-8")
+    assert written == generate.pages()[page], "run: python docs/generate.py"
+
+
+def test_exit_codes_are_all_documented(generate: ModuleType) -> None:
+    assert list(generate.exit_codes()) == [*range(10), 70, 130]
+
+
+def test_json_output_is_what_the_page_says(
+    generate: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    failure_cases.prepare_good(tmp_path)
+    match = ["--gallery", "sounds", *failure_cases.FAST]
+    runs = {
+        "match": ["edit.otio", "-o", "new.otio", *match],
+        "apply": ["edit.otio", "p.json", "-o", "new2.otio"],
+        "preview": ["p.json", "-o", "wavs"],
+        "revert": ["new.otio", "-o", "back.otio"],
+        "points": ["edit.otio"],
+        "index": ["sounds", *failure_cases.FAST],
+        "library info": [],
+        "library verify": [],
+        "library prune": [],
+        "doctor": [],
+    }
+    assert main(["propose", "edit.otio", "-o", "p.json", "--json", *match]) == 0
+    assert json.loads(capsys.readouterr().out) == json.loads(Path("p.json").read_text(encoding="utf-8"))
+    for command, rest in runs.items():
+        main([*command.split(), *rest, "--json"])
+        found = json.loads(capsys.readouterr().out)
+        prefix, example = ("[].", found[0]) if isinstance(found, list) else ("", found)
+        assert [prefix + key for key in example] == list(generate.JSON_SHAPES[command]), command
+    assert set(generate.JSON_SHAPES) == {*runs, "propose", "demo"}
+
+
+def test_nothing_found_prints_why_and_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    failure_cases.prepare_good(tmp_path)
+    failure_cases.two_shots("gone.wav")(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    arguments = ["propose", "edit.otio", "-o", "p.json", "--index", "A1:1", "--gallery", "sounds", "--json"]
+    assert main([*arguments, *failure_cases.FAST]) == 7
+    printed = capsys.readouterr()
+    assert "the file is not there" in json.loads(printed.out)["proposals"][0]["refusal"]
+    assert printed.err.splitlines()[-1].startswith("amc-otio: edit.otio: no match can be cut: A1:1:")
+    assert sorted(tmp_path.rglob("*")) == before
