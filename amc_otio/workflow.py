@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ from amc_otio.timeline.write import (
     EXACT_SUFFIXES,
     check_output,
     rebase_media,
+    rebased_url,
     sidecar_path,
     stamp,
     write_json,
@@ -262,6 +263,7 @@ def apply(
     rebased = rebase_media(timeline, loaded.base, output.parent)
     if rebased is not None:
         records.append(rebased)
+        edits = [_rebased(e, loaded.base, output.parent) for e in edits]
     applied = apply_edits(timeline, edits, loaded.rate)
     records.extend(applied.records)
     changes = tuple(_change(p, c, e) for (p, c), e in zip(chosen, edits, strict=True))
@@ -361,6 +363,13 @@ def revert(edit: Path, output: Path, force: bool = False) -> Path:
         raise TimelineError(edit, f"{error.thing} {error.reason}", error.remedy) from error
     write_timeline(restored, output)
     return output
+
+
+def _rebased(edit: Edit, old_base: Path, new_base: Path) -> Edit:
+    """The edit with its shot's relative reference as it reads from the new file's folder."""
+    if edit.shot is None:
+        return edit
+    return replace(edit, shot=replace(edit.shot, target_url=rebased_url(edit.shot.target_url, old_base, new_base)))
 
 
 def _cuts(points: tuple[EditPoint, ...], selection: Selection) -> tuple[EditPoint, ...]:
@@ -478,8 +487,17 @@ def nothing_found(edit: Path, proposals: Proposals) -> NoMatchError:
 
 
 def _why_nothing(proposals: Proposals) -> str:
-    reasons = [f"{p.point.id}: {p.refusal}" for p in proposals.proposals if p.refusal]
-    if not reasons:
+    points: dict[str, list[str]] = {}
+    for proposal in proposals.proposals:
+        if proposal.refusal:
+            reason = proposal.refusal.removeprefix("no match can be cut here: ")
+            points.setdefault(reason, []).append(proposal.point.id)
+    if not points:
         return "nothing is chosen"
-    more = f" (and {len(reasons) - 3} more edit points)" if len(reasons) > 3 else ""
-    return "no match can be cut: " + "; ".join(reasons[:3]) + more
+    said = [f"{_shortened(ids)}: {reason}" for reason, ids in list(points.items())[:3]]
+    more = f" (and {len(points) - 3} more reasons)" if len(points) > 3 else ""
+    return "no match can be cut: " + "; ".join(said) + more
+
+
+def _shortened(ids: list[str], most: int = 6) -> str:
+    return ", ".join(ids[:most]) + (f" and {len(ids) - most} more" if len(ids) > most else "")

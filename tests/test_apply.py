@@ -133,6 +133,13 @@ def test_sound_without_picture_leaves_the_picture_cut():
     assert any("no picture" in note for note in applied.notes)
 
 
+def test_a_ripple_opens_a_gap_in_linked_picture_that_has_nothing_to_show():
+    shot = RetrievedShot("hit", "hit.wav", RT(0, 24), RT(500, 24), RT(10, 24), False, 1)
+    new = apply_edits(timeline(), [edit("insert", shot=shot, ripple=True)], Fraction(24)).timeline
+    assert frames(new.tracks[0]) == [("a", 100, 48), ("", 0, 15), ("b", 100, 48), ("c", 100, 48)]
+    assert new.tracks[0].duration() == new.tracks[1].duration()
+
+
 def test_at_the_end_of_a_track_the_shot_is_appended():
     new = apply_edits(timeline(), [edit("replace", cut=2, length=Fraction(20, 24))], Fraction(24)).timeline
     assert frames(new.tracks[1])[2:] == [("c", 100, 43), ("X", 4, 6), ("found", 10, 20)]

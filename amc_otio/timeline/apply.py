@@ -99,6 +99,7 @@ def _apply_one(
     # Local to the stack that holds the track: its tracks share one time.
     cut_time = record_length(list(track_at(timeline, own.track_path))[: own.index + 1])
     audio_position = 0
+    edited: set[tuple[int, ...]] = set()
     for cut in edit.cuts:
         track = track_at(timeline, cut.track_path)
         is_audio = track.kind == otio.schema.TrackKind.Audio
@@ -107,12 +108,12 @@ def _apply_one(
                 f"{edit.name}: {edit.shot.name} has no picture; track '{track.name}' keeps its cut (a J- or L-cut)"
             )
             continue
+        edited.add(cut.track_path)
         before = record_length(track)
         records.append(_cut_track(timeline, cut, edit, is_audio, audio_position, link))
         change = record_length(track) - before
         audio_position += is_audio
     if edit.ripple and change:
-        edited = {cut.track_path for cut in edit.cuts}
         shifted, warnings = shift_after(timeline, own.track_path[:-1], edited, cut_time, change)
         records.extend(shifted)
         notes.extend(f"{edit.name}: {warning}" for warning in warnings)

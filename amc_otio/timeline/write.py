@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path, PureWindowsPath
 from typing import Any
+from urllib.parse import quote, unquote
 
 import opentimelineio as otio
 
@@ -21,8 +22,8 @@ EXACT_SUFFIXES = frozenset({".otio", ".otioz", ".otiod", ".xges"})
 
 
 def sidecar_path(path: Path) -> Path:
-    """Where the sidecar of a timeline file stands: ``cut.otio`` has ``cut.amc.json`` beside it."""
-    return path.with_name(path.stem + ".amc.json")
+    """Where the sidecar of a timeline file stands: ``cut.otio`` has ``cut.otio.amc.json`` beside it."""
+    return path.with_name(path.name + ".amc.json")
 
 
 def check_output(path: Path, source: Path | None, force: bool) -> None:
@@ -78,24 +79,31 @@ def rebase_media(timeline: otio.schema.Timeline, old_base: Path, new_base: Path)
 
     Only references that are relative and whose file exists are changed. Returns the undoing record, or None.
     """
-    if old_base.resolve() == new_base.resolve():
-        return None
-    changes: list[tuple[int, str]] = []
-    for index, reference in enumerate(external_references(timeline)):
-        url = reference.target_url
-        if not url or "://" in url or url.startswith(("/", "\\", "file:")) or PureWindowsPath(url).drive:
-            continue
-        file = old_base / url
-        if file.exists():
-            changes.append((index, _relative(file, new_base)))
+    changes = [
+        (index, url)
+        for index, reference in enumerate(external_references(timeline))
+        if (url := rebased_url(reference.target_url, old_base, new_base)) != reference.target_url
+    ]
     return retarget(timeline, changes) if changes else None
+
+
+def rebased_url(url: str, old_base: Path, new_base: Path) -> str:
+    """A relative reference as it reads from another folder; any other, or one without a file, unchanged."""
+    if not url or "://" in url or url.startswith(("/", "\\", "file:")) or PureWindowsPath(url).drive:
+        return url
+    if old_base.absolute() == new_base.absolute():
+        return url
+    if (old_base / url).exists():
+        return _relative(old_base / url, new_base)
+    decoded = unquote(url)
+    return quote(_relative(old_base / decoded, new_base)) if (old_base / decoded).exists() else url
 
 
 def _relative(file: Path, folder: Path) -> str:
     try:
-        return Path(os.path.relpath(file.resolve(), folder.resolve())).as_posix()
+        return Path(os.path.relpath(file, folder)).as_posix()
     except ValueError:  # another drive on Windows
-        return file.resolve().as_posix()
+        return file.absolute().as_posix()
 
 
 def stamp(timeline: otio.schema.Timeline, run: dict[str, Any], records: Iterable[Record]) -> None:
