@@ -49,20 +49,23 @@ def run_demo(folder: Path, force: bool = False, reporter: Reporter | None = None
     sources = Sources(gallery=(example / "sounds", example / "media"), library=folder / "library")
     proposals, written = match(example / TIMELINE, output, sources, reporter=reporter, force=force)
     files = [written.output, written.sidecar]
-    lines = [f"{len(proposals.proposals)} edit points in {TIMELINE}:"]
+    lines = [f"{TIMELINE}: {len(proposals.proposals)} edit points, {len(written.changes)} match cuts"]
     changed = {change.edit_point for change in written.changes}
     for proposal in proposals.proposals:
         point = proposal.point
+        incoming = point.incoming.name if point.incoming is not None else "end"
+        lines.append(f"  {point.timecode}  {point.outgoing.name} | {incoming}")
         if point.id not in changed:
-            why = proposal.refusal or "a better match at a neighbouring cut changes the same shot"
-            lines.append(f"  {point.timecode}  {point.outgoing.name}: left as it is ({why})")
+            lines.append(
+                f"      left as it is: {proposal.refusal or 'a better match next to it changes the same shot'}"
+            )
             continue
         best = proposal.candidates[0]
-        lines.append(f"  {point.timecode}  {point.outgoing.name} -> {best.media.name}: {'; '.join(best.reasons)}")
-        if proposal.present is not None:
-            lines.append(
-                f"               (as it was: {proposal.present.name}, similarity {proposal.present.similarity:.3f})"
-            )
+        at = float(best.in_time - best.media.start)
+        present = proposal.present
+        was = f", where the present cut has {present.similarity:.3f}" if present is not None else ""
+        lines.append(f"      match: {best.media.name} at {at:.2f} s, similarity {best.scores.similarity:.3f}{was}")
+        lines += [f"        {reason}" for reason in best.reasons[1:]]
         made = write_preview(proposal, best, folder, point.id.replace(":", "-"), force)
         files += [path for path in (made.present, made.plain, made.join) if path is not None]
     lines.append("")
