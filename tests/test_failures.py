@@ -187,6 +187,49 @@ def test_a_fault_of_ours_is_called_one(
     assert "a fault of ours: ZeroDivisionError: oops" in line
 
 
+def test_output_that_cannot_hold_every_character(here: Path) -> None:
+    (here / "sounds").rename(here / "sønde")
+    (here / "sønde" / "s0.wav").rename(here / "sønde" / "音.wav")
+    arguments = ["index", "sønde", "--library", "lib", *failure_cases.FAST, "-v"]
+    (here / "sønde" / "text–文.wav").write_text("no sound\n" * 99)
+    done = run_alone(arguments, here, PYTHONIOENCODING="ascii")
+    assert done.returncode == 0
+    assert done.stderr.startswith("note: ")
+    assert "\\u6587.wav" in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_output_that_is_full(here: Path) -> None:
+    for more in ([], ["--json"]):
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run(
+                [sys.executable, "-m", "amc_otio", "points", "edit.otio", *more],
+                env=child_environment(),
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+                timeout=120,
+            )
+        assert done.returncode == 8
+        assert done.stderr.startswith("amc-otio: standard output: cannot be written (No space left on device); ")
+        assert done.stderr.count("\n") == 1
+
+
+def test_a_reader_that_goes_away_is_no_error(here: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "amc_otio", "points", "edit.otio"],
+        env=child_environment(),
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=120,
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 # ---------------------------------------------------------------- one bad thing among good ones
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import warnings
@@ -16,11 +17,17 @@ FAULT = 70
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code (docs/commands.md lists them)."""
-    from amc_otio.cli.parser import build_parser
 
     def command() -> int:
+        # Imported here, so that Ctrl-C while Python still loads is one line too.
+        from amc_otio.cli.console import finish, tolerate
+        from amc_otio.cli.parser import build_parser
+
+        tolerate()
         arguments = build_parser().parse_args(argv)
-        return int(arguments.command(arguments) or 0)
+        code = int(arguments.command(arguments) or 0)
+        finish()
+        return code
 
     try:
         return run(command)
@@ -46,7 +53,9 @@ def run(command: Callable[[], int]) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of our output went away; that is its right.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        from amc_otio.cli.console import discard
+
+        discard()
         return 0
     except Exception as error:
         if debug:
@@ -61,7 +70,8 @@ def _remark(message: Warning | str, category: type[Warning], *_: Any) -> None:
 
 
 def _say(text: str) -> None:
-    print(one_line(text), file=sys.stderr)
+    with contextlib.suppress(OSError):  # nobody can be told then
+        print(one_line(text), file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from amc_otio.errors import one_line
+from amc_otio.errors import OutputError, one_line
 
 
 class Console:
@@ -27,7 +30,7 @@ class Console:
     def say(self, text: str = "") -> None:
         """Print a line of the result, for people."""
         if not self.quiet and not self.json_output:
-            print(one_line(text))
+            _print(one_line(text))
 
     def note(self, text: str) -> None:
         """Print a remark on stderr."""
@@ -46,8 +49,7 @@ class Console:
     def result(self, value: Any) -> None:
         """Print JSON where it was asked for."""
         if self.json_output:
-            json.dump(value, sys.stdout, indent=1, ensure_ascii=False, allow_nan=False)
-            print()
+            _print(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False))
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Print aligned columns."""
@@ -74,6 +76,46 @@ class Console:
     def indexing(self) -> Callable[[Any], None]:
         """Progress of an indexing run (`amc_otio.library.indexing.Progress`)."""
         return lambda p: self.progress(p.done, p.total, "embedding", p.eta_s)
+
+
+def tolerate() -> None:
+    """Let a terminal or file that cannot hold every character (ASCII, a Windows code page) get escapes instead."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
+
+
+def finish() -> None:
+    """Send what is still in the buffer of standard output.
+
+    Raises
+    ------
+    OutputError
+    """
+    if sys.stdout is not None:
+        _guarded(sys.stdout.flush)
+
+
+def discard() -> None:
+    """Send what is left for standard output nowhere, so that the interpreter does not stumble over it at its end."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _print(text: str) -> None:
+    _guarded(lambda: print(text))
+
+
+def _guarded(write: Callable[[], object]) -> None:
+    try:
+        write()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        discard()
+        raise OutputError(
+            "standard output", f"cannot be written ({error.strerror})", "free some space or send it elsewhere"
+        ) from error
 
 
 def _clock(seconds: float) -> str:
