@@ -35,7 +35,7 @@ from amc_otio.timeline.rational import TimeRange, exact_rate, from_seconds, seco
 from amc_otio.timeline.read import LoadedTimeline, read_timeline
 from amc_otio.timeline.revert import revert as revert_run
 from amc_otio.timeline.select import Selection, select
-from amc_otio.timeline.undo import Record, external_references, fill_ranges
+from amc_otio.timeline.undo import Record, fill_ranges, owned_references
 from amc_otio.timeline.write import (
     EXACT_SUFFIXES,
     check_output,
@@ -384,14 +384,10 @@ def missing_ranges(timeline: otio.schema.Timeline, media: MediaTable) -> tuple[R
 
     Such a clip plays its whole file; without its length nothing after it has a place on the timeline.
     """
-    unstated = {
-        id(clip.media_reference)
-        for clip in timeline.find_clips()
-        if clip.source_range is None and clip.media_reference.available_range is None
-    }
     found = []
-    for index, reference in enumerate(external_references(timeline)):
-        if id(reference) not in unstated:
+    for index, (clip, key, reference) in enumerate(owned_references(timeline)):
+        stated = clip.source_range is not None or reference.available_range is not None
+        if stated or key != clip.active_media_reference_key:
             continue
         available = media.available_range(reference.target_url)
         if available is not None:

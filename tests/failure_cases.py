@@ -1131,6 +1131,13 @@ FILES_OF_PROPOSALS = _group(
         {"prepare": _put("proposals", 0, "point", "cuts", 0, "track_path", to=[9])},
     ),
     (
+        "a range of media that the timeline does not have",
+        APPLY,
+        TIMELINE,
+        ("media reference 99", "not in this timeline", "propose again"),
+        {"prepare": _put("timeline", "ranges", to=[{"index": 99, "start": "0/1", "duration": "5/1", "rate": "24/1"}])},
+    ),
+    (
         "of another timeline",
         "apply other.otio p.json -o new.otio",
         PROPOSALS,

@@ -9,9 +9,11 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import failure_cases
 import numpy as np
+import opentimelineio as otio
 import pytest
 from failure_cases import CASES, Case
 from library_helpers import child_environment
@@ -275,6 +277,50 @@ def test_bad_media_of_one_shot_leaves_the_other_cuts(bad: str, here: Path, capfd
     assert all(line.startswith("note: ") for line in printed.err.splitlines())
     if bad == "offline":
         assert "a.wav" in printed.err
+
+
+LENGTHLESS = [
+    otio.schema.Clip("offline", otio.schema.MissingReference()),
+    otio.schema.Clip("generated", otio.schema.GeneratorReference("tone")),
+    otio.schema.Stack("empty nest"),
+    otio.core.Item("nothing known"),
+]
+
+
+@pytest.mark.parametrize("child", LENGTHLESS, ids=[child.name for child in LENGTHLESS])
+@pytest.mark.parametrize("mode", ["replace", "align", "insert --ripple"])
+def test_an_item_without_a_length_stops_only_its_own_cuts(child: Any, mode: str, here: Path) -> None:
+    made = otio.adapters.read_from_file(str(here / "edit.otio"))
+    made.tracks[0].append(child.clone())
+    other = otio.schema.Track("A2", kind="Audio")
+    other.extend([child.clone(), otio.schema.Gap(source_range=made.tracks[0][0].source_range)])
+    made.tracks.append(other)
+    made.to_json_file(str(here / "edit.otio"))
+    made = otio.adapters.read_from_file(str(here / "edit.otio"))
+    assert match("--index", "A1:1", "--mode", *mode.split()) == 0
+    assert main(["revert", "new.otio", "-o", "back.otio"]) == 0
+    assert otio.adapters.read_from_file(str(here / "back.otio")).is_equivalent_to(made)
+    assert main(["points", "edit.otio"]) == 0
+
+
+def test_ranges_that_are_stated_are_never_replaced(here: Path) -> None:
+    value = json.loads((here / "p.json").read_text(encoding="utf-8"))
+    value["timeline"]["ranges"] = [{"index": 0, "start": "0/1", "duration": "1/1", "rate": "24/1"}]
+    (here / "p.json").write_text(json.dumps(value), encoding="utf-8")
+    assert main(["apply", "edit.otio", "p.json", "-o", "new.otio"]) == 0
+    assert main(["revert", "new.otio", "-o", "back.otio"]) == 0
+    made, back = (otio.adapters.read_from_file(str(here / name)) for name in ("edit.otio", "back.otio"))
+    assert back.is_equivalent_to(made)
+
+
+@pytest.mark.parametrize("runs", [None, 1.5, "x", {}, [1], [{}], [{"undo": 3}], [{"undo": "[1]"}], [{"undo": "{}"}]])
+def test_metadata_of_ours_that_others_have_changed(runs: object, here: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    value = json.loads((here / "edit.otio").read_text(encoding="utf-8"))
+    value["metadata"]["amc_otio"] = {"runs": runs}
+    (here / "edit.otio").write_text(json.dumps(value), encoding="utf-8")
+    assert main(["revert", "edit.otio", "-o", "back.otio"]) == 3
+    assert capfd.readouterr().err.startswith("amc-otio: edit.otio: ")
+    assert match() == 0
 
 
 def test_a_damaged_library_is_put_right_with_a_note(here: Path, capfd: pytest.CaptureFixture[str]) -> None:

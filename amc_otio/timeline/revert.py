@@ -8,13 +8,13 @@ from typing import Any
 import opentimelineio as otio
 
 from amc_otio.errors import TimelineError
+from amc_otio.timeline.metadata import items_of, lookup
 from amc_otio.timeline.undo import METADATA_KEY, undo
 
 
 def runs_of(timeline: otio.schema.Timeline) -> list[dict[str, Any]]:
     """The runs that a timeline's metadata tells of, the oldest first."""
-    held = timeline.metadata.get(METADATA_KEY)
-    return list(held.get("runs", [])) if hasattr(held, "get") else []
+    return list(items_of(lookup(timeline, METADATA_KEY, "runs")))
 
 
 def revert(timeline: otio.schema.Timeline) -> otio.schema.Timeline:
@@ -34,7 +34,10 @@ def revert(timeline: otio.schema.Timeline) -> otio.schema.Timeline:
         )
     restored = timeline.clone()
     try:
-        undo(restored, json.loads(runs[-1]["undo"]))
+        records = json.loads(runs[-1]["undo"])
+        if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+            raise ValueError("it is no list of changes")
+        undo(restored, records)
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise TimelineError(
             "its undo record",

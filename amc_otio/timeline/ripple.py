@@ -8,6 +8,7 @@ from fractions import Fraction
 import opentimelineio as otio
 
 from amc_otio.timeline.rational import TimeRange, exact_rate, from_seconds, seconds
+from amc_otio.timeline.slots import duration_of
 from amc_otio.timeline.undo import Record, replace_children
 
 
@@ -42,7 +43,7 @@ def shift_after(
         record = _open(timeline, path, time, change) if change > 0 else _close(timeline, path, time, -change)
         if record is not None:
             records.append(record)
-        elif time < record_length(track):
+        elif time < record_length(track) or any(duration_of(child) is None for child in track):
             warnings.append(
                 f"track '{track.name or number}' could not follow the ripple and is out of sync "
                 f"by {float(change):+.3f} s after the cut"
@@ -51,17 +52,19 @@ def shift_after(
 
 
 def record_length(children: Iterable[otio.core.Composable]) -> Fraction:
-    """Record time of a run of children of a track, in seconds; transitions take none."""
-    return sum((seconds(child.duration()) for child in children if not child.overlapping()), Fraction(0))
+    """Record time of a run of children of a track, in seconds; transitions and unknown lengths take none."""
+    return sum((duration_of(child) or Fraction(0) for child in children if not child.overlapping()), Fraction(0))
 
 
 def _item_at(track: otio.schema.Track, time: Fraction) -> tuple[int, Fraction] | None:
-    """Index of the item that plays at `time`, and how far into it that is."""
+    """Index of the item that plays at `time`, and how far into it that is; None past the end, or unknown."""
     at = Fraction(0)
     for index, child in enumerate(list(track)):
         if child.overlapping():
             continue
-        length = seconds(child.duration())
+        length = duration_of(child)
+        if length is None:
+            return None
         if at <= time < at + length:
             return index, time - at
         at += length

@@ -138,7 +138,7 @@ def shot_of(item: Any, path: Path, prober: Prober, *, at_end: bool) -> Heard | N
     enabled = not is_disabled(item)
     if isinstance(item, otio.core.Composition):
         return _nested_shot(item, path, prober, enabled, at_end)
-    shot = Shot(path, str(item.name), None, item.trimmed_range(), None, None, enabled, "gap")
+    shot = Shot(path, str(item.name), None, item.source_range, None, None, enabled, "gap")
     return Heard(shot)
 
 

@@ -45,6 +45,14 @@ class Slot:
     incoming_index: int | None
 
 
+def duration_of(item: otio.core.Composable) -> Fraction | None:
+    """Record length of a child of a track in seconds; None where neither it nor its media says one."""
+    try:
+        return seconds(item.duration())
+    except (NotImplementedError, otio.exceptions.OTIOError):
+        return None
+
+
 def track_at(timeline: otio.schema.Timeline, path: Sequence[int]) -> otio.schema.Track:
     """Return the track at child indexes `path` from ``timeline.tracks``; hold the timeline while you use it."""
     item: otio.core.SerializableObject = timeline.tracks
@@ -68,12 +76,15 @@ def slot_at(track: otio.schema.Track, index: int) -> Slot:
     incoming = children[incoming_index] if incoming_index is not None else None
     if isinstance(incoming, otio.schema.Transition):
         raise TimelineError(f"track '{track.name}'", "a transition is already at this cut", "remove it first")
+    lengths = duration_of(children[index]), duration_of(incoming) if incoming is not None else Fraction(0)
+    if lengths[0] is None or lengths[1] is None:
+        raise TimelineError(f"track '{track.name}'", "a clip at this cut has no known length", "relink its media")
     later = children[index + 2] if index + 2 < len(children) else None
     transition = later if isinstance(later, otio.schema.Transition) else None
     return Slot(
-        outgoing=seconds(children[index].duration()),
+        outgoing=lengths[0],
         outgoing_busy=seconds(before.out_offset) if isinstance(before, otio.schema.Transition) else Fraction(0),
-        incoming=seconds(incoming.duration()) if incoming is not None else None,
+        incoming=lengths[1] if incoming is not None else None,
         incoming_busy=seconds(transition.in_offset) if transition is not None else Fraction(0),
         tail_needed=seconds(transition.out_offset) if transition is not None else Fraction(0),
         fills_gap=incoming is None or isinstance(incoming, otio.schema.Gap),

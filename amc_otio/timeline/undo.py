@@ -62,21 +62,39 @@ def retarget(timeline: otio.schema.Timeline, changes: Sequence[tuple[int, str]])
 
 
 def fill_ranges(timeline: otio.schema.Timeline, ranges: Sequence[tuple[int, TimeRange]]) -> Record:
-    """Give the n-th external reference (in `external_references` order) an available range it lacks."""
+    """Give the n-th external reference (in `external_references` order) an available range; one that has it keeps it.
+
+    Raises
+    ------
+    TimelineError
+        When there are not so many references.
+    """
     references = external_references(timeline)
+    filled = []
     for index, available in ranges:
-        references[index].available_range = available
-    return {"change": "ranges", "filled": [index for index, _ in ranges]}
+        if not 0 <= index < len(references):
+            raise TimelineError(f"media reference {index}", "is not in this timeline", "propose again")
+        if references[index].available_range is None:
+            references[index].available_range = available
+            filled.append(index)
+    return {"change": "ranges", "filled": filled}
 
 
 def external_references(timeline: otio.schema.Timeline) -> list[otio.schema.ExternalReference]:
     """All external references of a timeline's clips, in a stable order."""
-    found = []
-    for clip in timeline.find_clips():
-        for _, reference in sorted(clip.media_references().items()):
-            if isinstance(reference, otio.schema.ExternalReference):
-                found.append(reference)
-    return found
+    return [reference for _, _, reference in owned_references(timeline)]
+
+
+def owned_references(
+    timeline: otio.schema.Timeline,
+) -> list[tuple[otio.schema.Clip, str, otio.schema.ExternalReference]]:
+    """The same references with the clip that holds each, and the key under which it does."""
+    return [
+        (clip, key, reference)
+        for clip in timeline.find_clips()
+        for key, reference in sorted(clip.media_references().items())
+        if isinstance(reference, otio.schema.ExternalReference)
+    ]
 
 
 def undo(timeline: otio.schema.Timeline, records: Sequence[Record]) -> None:

@@ -15,6 +15,7 @@ import opentimelineio as otio
 
 from amc_otio.errors import OutputError
 from amc_otio.timeline.equality import fields, same_fields
+from amc_otio.timeline.metadata import items_of, lookup
 from amc_otio.timeline.undo import METADATA_KEY, Record, external_references, retarget
 
 EXACT_SUFFIXES = frozenset({".otio", ".otioz", ".otiod", ".xges"})
@@ -108,8 +109,7 @@ def _relative(file: Path, folder: Path) -> str:
 
 def stamp(timeline: otio.schema.Timeline, run: dict[str, Any], records: Iterable[Record]) -> None:
     """Add a run and the records that undo it to the timeline's metadata."""
-    held = timeline.metadata.get(METADATA_KEY)
-    runs = list(held.get("runs", [])) if hasattr(held, "get") else []
+    runs = list(items_of(lookup(timeline, METADATA_KEY, "runs")))
     runs.append({**run, "undo": json.dumps(list(records))})
     timeline.metadata[METADATA_KEY] = {"format": 1, "runs": runs}
 
