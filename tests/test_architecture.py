@@ -1,0 +1,61 @@
+"""Imports run one way, and asking for help loads nothing heavy."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parent.parent / "amc_otio"
+ROOMS = ("timeline", "media", "representations", "library", "joining", "matching", "evaluation", "cli")
+
+# What each room may import besides itself and the plain modules errors, config and codec.
+MAY = {
+    "timeline": set(),
+    "media": set(),
+    "representations": set(),
+    "evaluation": set(),
+    "library": {"representations", "media"},
+    "joining": {"representations"},
+    "matching": {"joining", "library", "representations", "media", "timeline", "proposals"},
+}
+PLAIN = {"errors", "config", "codec"}
+
+
+def imported(file: Path) -> set[str]:
+    """First names below amc_otio that a module imports, inside functions too."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        names = []
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [f"{node.module}.{a.name}" for a in node.names] if node.module == "amc_otio" else [node.module]
+        elif isinstance(node, ast.Import):
+            names = [a.name for a in node.names]
+        found |= {n.split(".")[1] for n in names if n.startswith("amc_otio.")}
+    return found
+
+
+@pytest.mark.parametrize("room", sorted(MAY))
+def test_imports_run_one_way(room: str):
+    for file in sorted((PACKAGE / room).glob("*.py")):
+        beyond = imported(file) - {room} - PLAIN - MAY[room] - {"__version__"}
+        assert not beyond, f"{file.relative_to(PACKAGE)} imports {sorted(beyond)}"
+
+
+def test_nobody_imports_the_command_line():
+    for file in sorted(PACKAGE.rglob("*.py")):
+        if file.parent.name != "cli" and file.name != "__main__.py":
+            assert "cli" not in imported(file), file
+
+
+def test_help_loads_nothing_heavy():
+    code = (
+        "import sys\nfrom amc_otio.cli import main\nmain(['--help'])\n"
+        "heavy = {'numpy', 'av', 'onnxruntime', 'opentimelineio', 'soundfile', 'soxr', 'annoy', 'sqlite3'}\n"
+        "print('LOADED', sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "LOADED []" in done.stdout
