@@ -57,6 +57,10 @@ _DISCARD_ALL = 48
 _ERRORS = (av.error.FFmpegError, OSError, ValueError, EOFError)
 
 
+# Text in a header that is no UTF-8 must not stop a file; from 19 on PyAV sees to that itself.
+_METADATA: dict[str, str] = {} if int(av.__version__.split(".")[0]) >= 19 else {"metadata_errors": "replace"}
+
+
 class PyAVReader:
     """A file that PyAV reads. See `amc_otio.media.streams.Reader`."""
 
@@ -75,7 +79,7 @@ class PyAVReader:
         absolute = str(self._path.absolute())
         try:
             # Not options=: given to the streams too, that crashes PyAV before 14.
-            self._container = av.open("file:" + absolute, container_options=dict(_OPTIONS), metadata_errors="replace")
+            self._container = av.open("file:" + absolute, container_options=dict(_OPTIONS), **_METADATA)
         except UnicodeEncodeError as error:
             raise MediaError(
                 self._path, "its name holds bytes that are not text", "rename the file and relink the clip"
