@@ -365,6 +365,9 @@ def symmetric(before: Fraction, after: Fraction, rate: Fraction, room: Room) -> 
     half = round((before + after) / 2 * rate)
     widest_before = Fraction(room.before, ANALYSIS_RATE) + move
     widest_after = Fraction(room.after, ANALYSIS_RATE) - move
-    half = max(0, min(half, int(widest_before * rate), int(widest_after * rate)))
+    half = min(half, int(widest_before * rate), int(widest_after * rate))
+    if half <= 0:
+        # Shorter than two frames: a plain cut at the point that was found.
+        return Fraction(0), Fraction(0), Fraction(0)
     offset = Fraction(half, 1) / rate
     return offset, offset, move

@@ -28,7 +28,8 @@ from amc_otio.matching.propose import propose as propose_points
 from amc_otio.media.locate import Locator
 from amc_otio.proposals import FORMAT, VERSION, Candidate, Proposal, Proposals, RangeRecord, TimelineRecord, edit_of
 from amc_otio.representations import create
-from amc_otio.timeline.apply import apply_edits, exclude_each_other
+from amc_otio.timeline.apply import apply_edits
+from amc_otio.timeline.conflicts import Conflicts, footprint
 from amc_otio.timeline.edit_points import EditPoint, find_edit_points
 from amc_otio.timeline.edits import Edit
 from amc_otio.timeline.rational import TimeRange, exact_rate, from_seconds, seconds
@@ -201,16 +202,17 @@ def best_choices(proposals: Proposals, loaded: LoadedTimeline) -> tuple[dict[int
         (i for i, p in enumerate(proposals.proposals) if p.candidates),
         key=lambda i: (-proposals.proposals[i].candidates[0].scores.similarity, i),
     )
-    taken: list[Edit] = []
+    taken = Conflicts()
     choices: dict[int, int] = {}
     notes: list[str] = []
     for index in order:
         proposal = proposals.proposals[index]
         candidate = proposal.candidates[0]
         edit = edit_of(proposal, candidate, proposals.settings, proposals.timeline.rate, exact=True)
-        rival = next((t for t in taken if exclude_each_other(loaded.timeline, t, edit)), None)
+        changes = footprint(loaded.timeline, edit)
+        rival = taken.rival(changes)
         if rival is None:
-            taken.append(edit)
+            taken.add(changes)
             choices[index + 1] = 1
         else:
             notes.append(f"{edit.name}: left as it was, since the better match at {rival.name} changes the same shot")

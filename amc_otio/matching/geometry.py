@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor
 
+import numpy as np
+from numpy.typing import NDArray
+
 from amc_otio.config import ANALYSIS_RATE, EditSettings
 from amc_otio.joining.join import Bounds
 from amc_otio.timeline.slots import Slot
@@ -71,27 +74,38 @@ def bounds_for(
     shortest = _samples(edit.min_frames / rate)
     clip_start = outgoing.edit_point - _samples(slot.outgoing)
     sound_from = clip_start + _samples(slot.outgoing_busy)
+    outgoing_from, outgoing_to = sound_from + shortest, outgoing.media_end
     media_end = media_length - window_start
     incoming_to = window_valid
     lag: int | None = None
     record_end: int | None = None
-    outgoing_to = outgoing.media_end
-    if slot.incoming is not None and not edit.ripple and edit.mode != "insert":
-        length, busy, needed = (_samples(v) for v in (slot.incoming, slot.incoming_busy, slot.tail_needed))
-        record_end = outgoing.edit_point + length - busy
-        outgoing_to = min(outgoing_to, record_end - shortest)
+    needed = _samples(slot.tail_needed)
+    busy = _samples(slot.incoming_busy)
+    if slot.incoming is not None and not edit.ripple:
+        end = outgoing.edit_point + _samples(slot.incoming) - busy
         if keeps_record_length(slot, edit):
             # in point + record length (the slot's, and what the cut's move adds) must end inside the media.
-            lag = media_end - length - needed - outgoing.edit_point
-    if edit.mode == "align" and edit.ripple and slot.incoming is not None:
-        left = _samples(slot.incoming - slot.incoming_busy)
-        incoming_to = min(incoming_to, left - shortest)
-        media_end = min(media_end, left)
-    elif lag is None:
-        incoming_to = min(incoming_to, media_end - max(min_remaining, shortest))
+            lag = media_end - _samples(slot.incoming) - needed - outgoing.edit_point
+        else:
+            # The retrieved shot reaches at least to the present cut: what stays behind it is never longer than it was.
+            lag = media_end - outgoing.edit_point
+        if edit.mode == "insert":
+            outgoing_from = max(outgoing_from, outgoing.edit_point - _samples(_whole(_length(edit), rate)))
+            outgoing_to = min(outgoing_to, end - 2 * shortest)
+        else:
+            record_end = end
+            outgoing_to = min(outgoing_to, end - shortest)
+    if edit.mode == "align":
+        if edit.ripple and slot.incoming is not None:
+            left = _samples(slot.incoming) - busy
+            incoming_to = min(incoming_to, left - shortest)
+            media_end = min(media_end, left)
+    else:
+        follows = busy + needed if edit.ripple and edit.mode == "replace" else 0
+        incoming_to = min(incoming_to, media_end - max(min_remaining, shortest) - follows)
     return Bounds(
         edit_point=outgoing.edit_point,
-        outgoing_from=sound_from + shortest,
+        outgoing_from=outgoing_from,
         outgoing_to=outgoing_to,
         outgoing_sound_from=sound_from,
         outgoing_media_end=outgoing.media_end,
@@ -104,30 +118,61 @@ def bounds_for(
     )
 
 
-def shortfall(bounds: Bounds, slot: Slot, edit: EditSettings, rate: Fraction) -> Shortfall:
-    """Say why `bounds` allow no pair of points."""
+def shortfall(
+    bounds: Bounds,
+    slot: Slot,
+    edit: EditSettings,
+    rate: Fraction,
+    out_points: NDArray[np.int64],
+    in_points: NDArray[np.int64],
+) -> Shortfall:
+    """Say why `bounds` allow no pair of these points."""
+
+    def frames(samples: int) -> int:
+        return ceil(Fraction(samples, ANALYSIS_RATE) * rate)
+
     if bounds.outgoing_from > bounds.edit_point:
-        missing = ceil(Fraction(bounds.outgoing_from - bounds.edit_point, ANALYSIS_RATE) * rate)
+        missing = frames(bounds.outgoing_from - bounds.edit_point)
         return Shortfall("the outgoing clip is too short for a join", missing)
+    if bounds.outgoing_from > bounds.outgoing_to:
+        missing = frames(bounds.outgoing_from - bounds.outgoing_to)
+        return Shortfall("the incoming shot's place on the timeline is too short for a join", missing)
+    outs = out_points[(out_points >= bounds.outgoing_from) & (out_points <= bounds.outgoing_to)]
+    reachable = in_points[in_points >= bounds.incoming_from]
+    if not outs.size or not reachable.size:
+        return Shortfall("no frame of the window leaves the handles that the join needs", None)
+    earliest = int(reachable.min())
     if bounds.longest_lag is not None:
         # The best that could be cut: the earliest in point at the latest out point.
-        best = bounds.incoming_from - min(bounds.edit_point, bounds.outgoing_to)
-        over = best - bounds.longest_lag
+        over = earliest - int(outs.max()) - bounds.longest_lag
         if over > 0:
-            missing = ceil(Fraction(over, ANALYSIS_RATE) * rate)
-            what = "the incoming clip's tail handle is" if edit.mode == "align" else "the shot is"
-            advice = "" if edit.mode == "align" else " (--short keep leaves the present shot's rest behind it)"
-            return Shortfall(f"{what} too short for the record length{advice}", missing)
-    if bounds.incoming_to < bounds.incoming_from:
-        missing = ceil(Fraction(bounds.incoming_from - bounds.incoming_to, ANALYSIS_RATE) * rate)
-        return Shortfall("too little sound remains after the window's start", missing)
-    return Shortfall("no frame of the window leaves the handles that the join needs", None)
+            over = max(over, earliest - bounds.incoming_to)
+            return Shortfall(_too_short(slot, edit), frames(over))
+    return Shortfall("too little sound remains after the window's start", frames(max(1, earliest - bounds.incoming_to)))
+
+
+def _too_short(slot: Slot, edit: EditSettings) -> str:
+    if edit.mode == "align":
+        return "the incoming clip's tail handle is too short for the record length"
+    if keeps_record_length(slot, edit):
+        advice = "--short keep leaves the present shot's rest behind it"
+        return f"the shot is too short for the record length ({advice})"
+    return "the shot is too short to reach the present cut"
+
+
+def _length(edit: EditSettings) -> Fraction:
+    return Fraction(str(edit.length_s))
+
+
+def _whole(time: Fraction, rate: Fraction) -> Fraction:
+    """A time rounded down to whole frames."""
+    return Fraction(floor(time * rate)) / rate
 
 
 def record_length(
     slot: Slot, edit: EditSettings, rate: Fraction, cut_shift: Fraction, available: Fraction, min_remaining: Fraction
 ) -> Fraction | Shortfall | None:
-    """Record length of the retrieved shot, in whole timeline frames.
+    """Record length of the retrieved shot, in whole timeline frames or as long as its place.
 
     Parameters
     ----------
@@ -145,19 +190,27 @@ def record_length(
     """
     if edit.mode == "align" or keeps_record_length(slot, edit):
         return None
-    shortest = max(Fraction(edit.min_frames) / rate, min_remaining)
+    replaces = edit.mode == "replace"
+    least = Fraction(edit.min_frames) / rate
     room = slot.incoming - cut_shift if slot.incoming is not None else None
-    usable = available - (slot.tail_needed if edit.ripple and edit.mode == "replace" else 0)
-    wanted = Fraction(str(edit.length_s))
-    if edit.mode == "replace" and room is not None:
-        wanted = room
-    length = Fraction(floor(min(wanted, usable) * rate)) / rate
-    if room is not None and not edit.ripple:
-        keep = Fraction(0) if slot.fills_gap else Fraction(edit.min_frames) / rate + slot.incoming_busy
-        if edit.mode == "replace" and length >= room - Fraction(1, 10**6) and available >= room + slot.tail_needed:
-            return room
-        length = min(length, Fraction(floor((room - keep) * rate)) / rate)
-    if length < max(shortest, -cut_shift if edit.mode == "insert" and not edit.ripple else shortest):
-        missing = ceil((max(shortest, -cut_shift) - length) * rate)
-        return Shortfall(f"no room for {edit.mode} of at least {float(shortest):.2f} s here", missing)
+    wanted = room if replaces and room is not None else _whole(_length(edit), rate)
+    shortest = max(least, _whole(min(min_remaining, wanted), rate))
+    needed = slot.tail_needed if replaces else Fraction(0)
+    most = wanted
+    if edit.ripple:
+        shortest += slot.incoming_busy if replaces else 0
+    elif room is not None:
+        shortest = max(shortest, -cut_shift)
+        if not (replaces and available >= room + needed):
+            # Something stays behind the retrieved shot: as much as a later transition uses, and never a sliver.
+            free = slot.fills_gap and not slot.incoming_busy and not slot.tail_needed
+            most = min(wanted, room if free else room - slot.incoming_busy - least)
+            needed = Fraction(0)
+    if most < shortest:
+        return Shortfall(f"no room for {edit.mode} of at least {float(shortest):.2f} s here", None)
+    usable = available - needed
+    length = most if replaces and usable >= most == room else _whole(min(most, usable), rate)
+    if length < shortest:
+        missing = ceil((shortest - usable) * rate)
+        return Shortfall(f"the shot is too short for {edit.mode} of at least {float(shortest):.2f} s", missing)
     return length

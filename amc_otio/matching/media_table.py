@@ -123,10 +123,12 @@ class MediaTable:
         """
         info = self.info(path)
         url, available = self._referred.get(path, (None, None))
-        start = info.start_s or Fraction(0)
+        start, duration = info.start_s or Fraction(0), info.duration
         rate = info.frame_rate if info.has_picture and info.frame_rate else self._rate
         if available is not None:
             start = seconds(available.start_time)
+            # An editor refuses a clip that leaves the range it states, and a picture may end before its sound.
+            duration = min(duration, seconds(available.duration))
             if available.start_time.rate < 1000:
                 rate = exact_rate(available.start_time.rate)
         absolute = path.absolute()
@@ -135,7 +137,7 @@ class MediaTable:
             target_url=url or (str(absolute) if self._plain else absolute.as_uri()),
             name=path.stem,
             start=start,
-            duration=info.duration,
+            duration=duration,
             rate=rate,
             has_picture=info.has_picture,
             channels=sum(stream.channels for stream in info.streams),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import opentimelineio as otio
 from numpy.typing import NDArray
 
 from amc_otio.config import ANALYSIS_RATE, Settings
@@ -15,8 +16,9 @@ from amc_otio.errors import AmcError, MediaError, TimelineError
 from amc_otio.joining.join import WINDOW
 from amc_otio.library.search import Searcher
 from amc_otio.library.sources import content_key
-from amc_otio.matching.geometry import bounds_for, shortfall
+from amc_otio.matching.geometry import Outgoing, bounds_for, shortfall
 from amc_otio.matching.grid import frame_grid
+from amc_otio.matching.handles import Handles, shared_handles, shared_slot
 from amc_otio.matching.media_table import MediaTable
 from amc_otio.matching.query import Query, Sound, make_query, read_at, read_window
 from amc_otio.matching.retrieve import Hit, Place, candidate_of, join_at, retrieve
@@ -25,12 +27,12 @@ from amc_otio.media.loudness import batch_loudness
 from amc_otio.media.probe import MediaInfo
 from amc_otio.proposals import Candidate, PointRecord, Present, Proposal, Refusal, ShotRecord
 from amc_otio.representations import Representation
-from amc_otio.timeline.edit_points import EditPoint, Shot
+from amc_otio.timeline.edit_points import EditPoint, LinkedCut, Shot
 from amc_otio.timeline.edits import TrackCut
 from amc_otio.timeline.rational import end, exact_rate, seconds
 from amc_otio.timeline.read import LoadedTimeline
 from amc_otio.timeline.shots import ALL_STREAMS
-from amc_otio.timeline.slots import Slot, slot_at, track_at
+from amc_otio.timeline.slots import slot_at, track_at
 
 _FIRST_HITS = 256
 _SAMPLE_RATES = 1000  # a track rate above this counts samples, not frames
@@ -43,6 +45,7 @@ class _Ready:
     point: PointRecord
     query: Query
     place: Place
+    handles: Handles
     incoming: tuple[Sound, int] | None
     incoming_window: NDArray[np.float32] | None
 
@@ -136,8 +139,9 @@ def _prepare(
         return Proposal(record, None, (), (), point.refusal)
     assert point.outgoing is not None
     try:
-        slot = _common_slot(loaded, record, settings)
-        rate = _cut_rate(loaded, point.outgoing)
+        slot = shared_slot(loaded.timeline, record.cuts, settings.edit)
+        handles = shared_handles(loaded.timeline, record.cuts, media)
+        rate = _cut_rate(loaded, record)
         sound = _sound(point.outgoing, media)
         shot = record.outgoing
         used = (shot.used_from - shot.media_start, shot.used_to - shot.media_start)
@@ -146,6 +150,7 @@ def _prepare(
         query = make_query(
             sound, used, rate, settings.match.query, representation.sample_rate, settings.match.silence_dbfs
         )
+        query = replace(query, outgoing=_within(query.outgoing, handles.outgoing_tail))
         if query.silent:
             reason = "is silent at the edit point, or its samples are no numbers"
             raise MediaError(shot.name, reason, "choose another edit point")
@@ -153,7 +158,14 @@ def _prepare(
     except AmcError as error:
         return Proposal(record, None, (), (), f"{error.thing}: {error.reason}")
     window = read_at(*incoming, representation.sample_rate) if incoming is not None else None
-    return _Ready(record, query, Place(slot, rate, settings), incoming, window)
+    return _Ready(record, query, Place(slot, loaded.rate, settings), handles, incoming, window)
+
+
+def _within(outgoing: Outgoing, tail: Fraction | None) -> Outgoing:
+    """The outgoing side with no more media after the edit point than every linked track has."""
+    if tail is None:
+        return outgoing
+    return replace(outgoing, media_end=min(outgoing.media_end, outgoing.edit_point + int(tail * ANALYSIS_RATE)))
 
 
 def _proposal(
@@ -192,17 +204,21 @@ def _align(state: _Ready, now: Present | None, media: MediaTable) -> tuple[tuple
         return (), (Refusal(state.point.id, "", 0, 0.0, reason, None),)
     sound, start = state.incoming
     record = media.record(sound.path)
-    place = state.place
-    bounds = bounds_for(
-        place.slot, place.settings.edit, place.rate, state.query.outgoing, start, WINDOW, sound.length, 0
-    )
-    grid = frame_grid(place.rate, Fraction(0), WINDOW)
+    place, slot, handles = state.place, state.place.slot, state.handles
+    length = sound.length
+    if handles.incoming_tail is not None and slot.incoming is not None:
+        length = min(length, start + int((slot.incoming + handles.incoming_tail) * ANALYSIS_RATE))
+    bounds = bounds_for(slot, place.settings.edit, place.rate, state.query.outgoing, start, WINDOW, length, 0)
+    if handles.incoming_head is not None:
+        head = int(handles.incoming_head * ANALYSIS_RATE)
+        bounds = replace(bounds, incoming_media_start=max(bounds.incoming_media_start, -head))
+    grid = frame_grid(state.query.grid.rate, Fraction(0), WINDOW)
     join = join_at(state.query, read_window(sound, start), grid, bounds, place)
     hit = Hit(
         sound.path, "", start, WINDOW, state.query.loudness + now.level_step_lu, now.similarity, np.zeros(0, np.float32)
     )
     if join is None:
-        short = shortfall(bounds, place.slot, place.settings.edit, place.rate)
+        short = shortfall(bounds, slot, place.settings.edit, place.rate, state.query.grid.samples, grid.samples)
         return (), (
             Refusal(
                 state.point.incoming.name, str(sound.path), start, now.similarity, short.reason, short.missing_frames
@@ -213,10 +229,14 @@ def _align(state: _Ready, now: Present | None, media: MediaTable) -> tuple[tuple
     return (candidate_of(state.query, hit, record, join, bounds, shift, in_offset, None, place, 1, in_shift),), ()
 
 
-def _cut_rate(loaded: LoadedTimeline, outgoing: Shot) -> Fraction:
-    """Frames a second at which a cut can lie on the clip's track."""
-    rate = outgoing.source_range.duration.rate if outgoing.source_range is not None else 0.0
-    return exact_rate(rate) if rate > _SAMPLE_RATES and loaded.rate < _SAMPLE_RATES else loaded.rate
+def _cut_rate(loaded: LoadedTimeline, record: PointRecord) -> Fraction:
+    """Points a second at which a cut can lie: the timeline's frames, unless all tracks of the cut count samples."""
+    rates = []
+    for cut in record.cuts:
+        track = track_at(loaded.timeline, cut.track_path)
+        rates.append(track[cut.index].trimmed_range().duration.rate if track.kind == "Audio" else 0.0)
+    slowest = min(rates)
+    return exact_rate(slowest) if slowest > _SAMPLE_RATES and loaded.rate < _SAMPLE_RATES else loaded.rate
 
 
 def _sound(shot: Shot, media: MediaTable) -> Sound:
@@ -259,7 +279,9 @@ def _incoming(point: EditPoint, record: PointRecord, media: MediaTable, settings
     """The present incoming shot's sound and where its first window starts; None when it has none to compare."""
     if point.incoming is None or record.incoming is None or record.incoming.path is None:
         return None
-    if point.incoming.kind != "clip":
+    # Nothing is heard of a disabled shot. A nest can be compared, but its in point is not one clip's to move.
+    kinds = ("clip",) if settings.edit.mode == "align" else ("clip", "stack")
+    if point.incoming.kind not in kinds or not point.incoming.enabled:
         return None
     try:
         sound = _sound(point.incoming, media)
@@ -270,23 +292,6 @@ def _incoming(point: EditPoint, record: PointRecord, media: MediaTable, settings
     return sound, round((record.incoming.used_from - record.incoming.media_start) * ANALYSIS_RATE)
 
 
-def _common_slot(loaded: LoadedTimeline, record: PointRecord, settings: Settings) -> Slot:
-    """The slot that holds on all the tracks that are cut together: the most that any of them asks."""
-    slots = [slot_at(track_at(loaded.timeline, cut.track_path), cut.index) for cut in record.cuts]
-    own = slots[0]
-    lengths = [s.incoming for s in slots if s.incoming is not None]
-    fills = settings.edit.mode != "insert" and settings.edit.short == "refuse"
-    return Slot(
-        outgoing=min(s.outgoing for s in slots),
-        outgoing_busy=max(s.outgoing_busy for s in slots),
-        incoming=None if own.incoming is None or not lengths else (max(lengths) if fills else min(lengths)),
-        incoming_busy=max(s.incoming_busy for s in slots),
-        tail_needed=max(s.tail_needed for s in slots),
-        fills_gap=all(s.fills_gap for s in slots),
-        incoming_index=own.incoming_index,
-    )
-
-
 def _point_record(loaded: LoadedTimeline, point: EditPoint, media: MediaTable, settings: Settings) -> PointRecord:
     linked = [link for link in point.linked if not settings.edit.audio_only or link.kind == "Audio"]
     barred = next((link for link in linked if link.refusal), None)
@@ -294,6 +299,8 @@ def _point_record(loaded: LoadedTimeline, point: EditPoint, media: MediaTable, s
         raise TimelineError(
             f"the linked {barred.kind.lower()} track", str(barred.refusal), "use --audio-only to leave picture alone"
         )
+    if settings.edit.mode == "align":
+        _check_alignable(loaded, linked)
     bare = _bare_record(point)
     return PointRecord(
         id=bare.id,
@@ -304,6 +311,19 @@ def _point_record(loaded: LoadedTimeline, point: EditPoint, media: MediaTable, s
         outgoing=_shot_record(point.outgoing, media) or bare.outgoing,
         incoming=_shot_record(point.incoming, media),
     )
+
+
+def _check_alignable(loaded: LoadedTimeline, linked: Sequence[LinkedCut]) -> None:
+    """``align`` slips the incoming shot on every track: a shot of another sound would lose its own sync."""
+    for link in linked:
+        track = track_at(loaded.timeline, link.track_path)
+        after = slot_at(track, link.index).incoming_index
+        if link.side == "outgoing" and after is not None and not isinstance(track[after], otio.schema.Gap):
+            raise TimelineError(
+                f"the linked {link.kind.lower()} track",
+                "goes on with another shot",
+                "use --audio-only or --mode replace",
+            )
 
 
 def _bare_record(point: EditPoint) -> PointRecord:

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from amc_otio.config import ANALYSIS_RATE, Settings
+from amc_otio.config import ANALYSIS_RATE, EditSettings, Settings
 from amc_otio.errors import MediaError
 from amc_otio.joining.join import MARGIN, WINDOW, Bounds, Join, analyse, find_join
 from amc_otio.matching.duplicates import same_recording
@@ -93,7 +93,7 @@ def retrieve(
         if outcome is None:
             if settings.per_source and from_source[hit.content_key] >= settings.per_source:
                 continue  # a better window of this file is already among the candidates
-            outcome = _candidate(query, hit, place, media_of, kept, len(candidates) + 1)
+            outcome = _candidate(query, query_key, hit, place, media_of, kept, len(candidates) + 1)
         if isinstance(outcome, Candidate):
             candidates.append(outcome)
             from_source[hit.content_key] += 1
@@ -124,6 +124,7 @@ def _constrain(query: Query, query_key: str, hit: Hit, place: Place) -> Shortfal
 
 def _candidate(
     query: Query,
+    query_key: str,
     hit: Hit,
     place: Place,
     media_of: Callable[[Path], MediaRecord],
@@ -142,17 +143,20 @@ def _candidate(
     )
     grid = frame_grid(media.rate, Fraction(-hit.start), WINDOW)
     if not bounds.allowed(query.grid.samples, grid.samples).any():
-        return shortfall(bounds, place.slot, settings.edit, place.rate)
+        return shortfall(bounds, place.slot, settings.edit, place.rate, query.grid.samples, grid.samples)
     try:
         samples = read_window(Sound(hit.path, length, None), hit.start)
     except MediaError as error:
         return Shortfall(error.reason, None)
+    alike = hit.content_key != query_key and hit.similarity >= settings.match.near_duplicate
+    if alike and same_recording(query.analysis.samples[MARGIN:-MARGIN], samples[MARGIN:-MARGIN]):
+        return Shortfall("is the outgoing sound itself, in another copy", None)
     twin = _twin(hit, samples, kept, settings.match.near_duplicate)
     if twin is not None:
         return Shortfall(f"is the same recording as {twin.path.name}", None)
     found = join_at(query, samples, grid, bounds, place)
     if found is None:
-        return shortfall(bounds, place.slot, settings.edit, place.rate)
+        return shortfall(bounds, place.slot, settings.edit, place.rate, query.grid.samples, grid.samples)
     in_offset = grid.time_at(found.in_point)
     shift = query.grid.time_at(found.out_point)
     duration = record_length(
@@ -160,8 +164,20 @@ def _candidate(
     )
     if isinstance(duration, Shortfall):
         return duration
+    if duration is not None:
+        end = found.out_point + int((duration - _busy(place.slot, settings.edit, shift, duration)) * ANALYSIS_RATE)
+        bounds = replace(bounds, record_end=end if bounds.record_end is None else min(end, bounds.record_end))
+        if found.fade_after > bounds.room(found.out_point, found.in_point).after:
+            # The same points, and a fade that ends inside the shot.
+            found = join_at(query, samples, grid, bounds, place) or found
     kept.append(_Kept(hit, samples))
     return candidate_of(query, hit, media, found, bounds, shift, in_offset, duration, place, rank)
+
+
+def _busy(slot: Slot, edit: EditSettings, shift: Fraction, length: Fraction) -> Fraction:
+    """How much of the retrieved shot's tail a later transition uses."""
+    meets = edit.ripple or (slot.incoming is not None and length == slot.incoming - shift)
+    return slot.incoming_busy if edit.mode == "replace" and meets else Fraction(0)
 
 
 def join_at(query: Query, samples: NDArray[np.float32], grid: Grid, bounds: Bounds, place: Place) -> Join | None:

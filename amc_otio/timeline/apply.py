@@ -9,16 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, Final
 
 import opentimelineio as otio
 
 from amc_otio.errors import TimelineError
+from amc_otio.timeline.conflicts import Conflicts, footprint
 from amc_otio.timeline.edits import Edit, RetrievedShot, TrackCut
 from amc_otio.timeline.rational import RationalTime, TimeRange, exact_rate, from_seconds, seconds
 from amc_otio.timeline.ripple import record_length, shift_after
-from amc_otio.timeline.slots import slot_at, track_at
+from amc_otio.timeline.slots import SAME_TIME, slot_at, track_at
 from amc_otio.timeline.undo import METADATA_KEY, Record, add_marker, replace_children
+
+_AUDIO: Final = otio.schema.TrackKind.Audio
 
 
 @dataclass(frozen=True)
@@ -47,62 +50,46 @@ def apply_edits(timeline: otio.schema.Timeline, edits: Sequence[Edit], rate: Fra
     new = timeline.clone()
     records: list[Record] = []
     notes: list[str] = []
-    for edit in sorted(edits, key=lambda e: (e.record_time, e.name), reverse=True):
-        _apply_one(new, edit, rate, records, notes)
-    for edit in sorted(edits, key=lambda e: (e.record_time, e.name)):
-        records.append(add_marker(new, _marker(edit, rate)))
+    in_order = sorted(edits, key=lambda e: (e.record_time, e.name))
+    changes = {edit.name: _apply_one(new, edit, rate, records, notes) for edit in reversed(in_order)}
+    moved = Fraction(0)
+    for edit in in_order:
+        records.append(add_marker(new, _marker(edit, edit.record_time + edit.cut_shift + moved, rate)))
+        if edit.ripple and len(edit.cuts[0].track_path) == 1:
+            moved += changes[edit.name]
     return Applied(new, tuple(records), tuple(notes))
 
 
-def touched(timeline: otio.schema.Timeline, edit: Edit) -> set[tuple[tuple[int, ...], int]]:
-    """The (track path, child index) of every item that an edit changes."""
-    items = set()
-    for cut in edit.cuts:
-        slot = slot_at(track_at(timeline, cut.track_path), cut.index)
-        items.add((cut.track_path, cut.index))
-        if slot.incoming_index is not None:
-            items.add((cut.track_path, slot.incoming_index))
-    return items
-
-
-def exclude_each_other(timeline: otio.schema.Timeline, one: Edit, other: Edit) -> bool:
-    """Whether one edit takes away or slips what the other was found for.
-
-    ``insert``, and ``align`` with ripple, only trim the shots on both sides: neighbours may both be made.
-    """
-
-    def only_trims(edit: Edit) -> bool:
-        return edit.mode == "insert" or (edit.mode == "align" and edit.ripple)
-
-    if only_trims(one) and only_trims(other):
-        return {c for c in one.cuts} == {c for c in other.cuts}
-    return bool(touched(timeline, one) & touched(timeline, other))
-
-
 def _check_conflicts(timeline: otio.schema.Timeline, edits: Sequence[Edit]) -> None:
-    for position, one in enumerate(edits):
-        for other in edits[position + 1 :]:
-            if exclude_each_other(timeline, one, other):
-                raise TimelineError(
-                    f"edit points {one.name} and {other.name}",
-                    "share a shot that one edit takes from the other",
-                    "choose one of them, then run again on the new timeline for the other",
-                )
+    chosen = Conflicts()
+    for edit in edits:
+        new = footprint(timeline, edit)
+        rival = chosen.rival(new)
+        if rival is not None:
+            raise TimelineError(
+                f"edit points {rival.name} and {edit.name}",
+                "share a shot that one edit takes from the other",
+                "choose one of them, then run again on the new timeline for the other",
+            )
+        chosen.add(new)
 
 
 def _apply_one(
     timeline: otio.schema.Timeline, edit: Edit, rate: Fraction, records: list[Record], notes: list[str]
-) -> None:
+) -> Fraction:
+    """Carry out one edit; return how many seconds longer its tracks are."""
     link = _new_link_group(timeline, edit)
-    change: Fraction | None = None
+    change = Fraction(0)
     own = edit.cuts[0]
     # Local to the stack that holds the track: its tracks share one time.
     cut_time = record_length(list(track_at(timeline, own.track_path))[: own.index + 1])
-    audio_position = 0
+    place = slot_at(track_at(timeline, own.track_path), own.index).incoming
+    length = edit.length if edit.length is not None or place is None else place - edit.cut_shift
+    sounds = sorted(c.track_path for c in edit.cuts if track_at(timeline, c.track_path).kind == _AUDIO)
     edited: set[tuple[int, ...]] = set()
     for cut in edit.cuts:
         track = track_at(timeline, cut.track_path)
-        is_audio = track.kind == otio.schema.TrackKind.Audio
+        is_audio = track.kind == _AUDIO
         if not is_audio and edit.shot is not None and not edit.shot.has_picture:
             notes.append(
                 f"{edit.name}: {edit.shot.name} has no picture; track '{track.name}' keeps its cut (a J- or L-cut)"
@@ -110,26 +97,36 @@ def _apply_one(
             continue
         edited.add(cut.track_path)
         before = record_length(track)
-        records.append(_cut_track(timeline, cut, edit, is_audio, audio_position, link))
+        position = sounds.index(cut.track_path) if is_audio else None
+        records.append(_cut_track(timeline, cut, edit, length, position, link))
         change = record_length(track) - before
-        audio_position += is_audio
-    if edit.ripple and change:
+    if edit.ripple and abs(change) > SAME_TIME:
         shifted, warnings = shift_after(timeline, own.track_path[:-1], edited, cut_time, change)
         records.extend(shifted)
         notes.extend(f"{edit.name}: {warning}" for warning in warnings)
+    return change
 
 
 def _cut_track(
-    timeline: otio.schema.Timeline, cut: TrackCut, edit: Edit, is_audio: bool, position: int, link: int | None
+    timeline: otio.schema.Timeline,
+    cut: TrackCut,
+    edit: Edit,
+    own_length: Fraction | None,
+    position: int | None,
+    link: int | None,
 ) -> Record:
+    """Make the cut on one track.
+
+    `own_length` is the retrieved shot's record length on the edit point's own track; `position` counts the audio
+    tracks of the edit from 0 and is None on others.
+    """
     track = track_at(timeline, cut.track_path)
     slot = slot_at(track, cut.index)
-    children = list(track)
-    outgoing = children[cut.index]
-    incoming = children[slot.incoming_index] if slot.incoming_index is not None else None
+    outgoing = track[cut.index]
+    incoming = track[slot.incoming_index] if slot.incoming_index is not None else None
     shift = edit.cut_shift
     new: list[otio.core.Composable] = [_trimmed(outgoing, Fraction(0), slot.outgoing + shift)]
-    if is_audio and (edit.fade_before or edit.fade_after):
+    if position is not None and (edit.fade_before or edit.fade_after):
         new.append(_transition(edit, _rate_of(outgoing)))
 
     if edit.mode == "align":
@@ -142,7 +139,10 @@ def _cut_track(
         if edit.shot is None:
             raise TimelineError(edit.name, "the edit names no shot", "propose again")
         room = slot.incoming - shift if slot.incoming is not None else None
-        length = edit.length if edit.length is not None else (room or Fraction(0))
+        wanted = room if edit.length is None and room is not None else own_length
+        if wanted is None:
+            raise TimelineError(edit.name, "has no record length at the end of the track", "propose again")
+        length = room if room is not None and abs(room - wanted) < SAME_TIME else wanted
         new.append(_retrieved(timeline, edit, edit.shot, length, position, link, outgoing))
         if incoming is not None and edit.mode == "insert" and edit.ripple:
             new.append(incoming.clone())
@@ -176,7 +176,7 @@ def _retrieved(
     edit: Edit,
     shot: RetrievedShot,
     length: Fraction,
-    position: int,
+    position: int | None,
     link: int | None,
     outgoing: otio.core.Item,
 ) -> otio.schema.Clip:
@@ -185,8 +185,7 @@ def _retrieved(
     resolve: dict[str, Any] = {}
     if link is not None:
         resolve["Link Group ID"] = link
-    channel = _single_channel(outgoing)
-    if channel is not None and shot.channels > 1:
+    if position is not None and _plays_one_channel(outgoing) and shot.channels > 1:
         # Dual mono and stems keep one channel a track.
         resolve["Channels"] = [{"Source Channel ID": position % shot.channels, "Source Track ID": 0}]
     if resolve:
@@ -200,9 +199,13 @@ def _retrieved(
 
 
 def _reference(timeline: otio.schema.Timeline, shot: RetrievedShot) -> otio.schema.ExternalReference:
+    """As the timeline refers to the file already, where its clock is the one that the shot was found on."""
     for clip in timeline.find_clips():
         reference = clip.media_reference
-        if isinstance(reference, otio.schema.ExternalReference) and reference.target_url == shot.target_url:
+        if not isinstance(reference, otio.schema.ExternalReference) or reference.target_url != shot.target_url:
+            continue
+        available = reference.available_range
+        if available is not None and seconds(available.start_time) == seconds(shot.media_start):
             return reference.clone()
     return otio.schema.ExternalReference(
         target_url=shot.target_url, available_range=TimeRange(shot.media_start, shot.media_duration)
@@ -223,11 +226,11 @@ def _rate_of(item: otio.core.Item) -> Fraction:
     return exact_rate(item.trimmed_range().duration.rate)
 
 
-def _marker(edit: Edit, rate: Fraction) -> otio.schema.Marker:
+def _marker(edit: Edit, at: Fraction, rate: Fraction) -> otio.schema.Marker:
     return otio.schema.Marker(
         name=f"Match cut {edit.name}",
         color=otio.schema.MarkerColor.GREEN,
-        marked_range=TimeRange(from_seconds(edit.record_time + edit.cut_shift, rate), RationalTime(0, float(rate))),
+        marked_range=TimeRange(from_seconds(at, rate), RationalTime(0, float(rate))),
         metadata={METADATA_KEY: {"edit_point": edit.name, "summary": edit.summary}},
         comment=edit.summary,
     )
@@ -238,11 +241,9 @@ def _resolve_metadata(item: otio.core.Composable) -> Any:
     return found if hasattr(found, "get") else {}
 
 
-def _single_channel(item: otio.core.Composable) -> int | None:
+def _plays_one_channel(item: otio.core.Composable) -> bool:
     channels = _resolve_metadata(item).get("Channels")
-    if channels is None or len(channels) != 1:
-        return None
-    return 1
+    return channels is not None and len(channels) == 1
 
 
 def _new_link_group(timeline: otio.schema.Timeline, edit: Edit) -> int | None:

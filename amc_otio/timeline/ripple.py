@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from fractions import Fraction
 
 import opentimelineio as otio
 
 from amc_otio.timeline.rational import TimeRange, exact_rate, from_seconds, seconds
-from amc_otio.timeline.slots import duration_of
+from amc_otio.timeline.slots import SAME_TIME, duration_of, stack_at, track_at
 from amc_otio.timeline.undo import Record, replace_children
+from amc_otio.timeline.walk import is_locked, retime_of
 
 
 def shift_after(
@@ -22,17 +24,15 @@ def shift_after(
     """Move what lies after `time` on every other track of a stack by `change` seconds.
 
     A longer edit opens a gap there (a clip that plays across `time` is split, as an insert edit does). A shorter
-    one closes a gap where there is one; a track whose sound or picture is in the way stays, and a warning says
-    how far it is out of sync.
+    one closes a gap where there is one. A track stays that is locked, or whose sound, picture, retime or transition is
+    in the way, and a warning says how far it is out of sync.
 
     Returns
     -------
     tuple
         Undo records, and warnings in words.
     """
-    stack = timeline.tracks
-    for index in stack_path:
-        stack = stack[index]
+    stack = stack_at(timeline, stack_path)
     records: list[Record] = []
     warnings: list[str] = []
     for number in range(len(stack)):
@@ -40,7 +40,9 @@ def shift_after(
         track = stack[number]
         if path in edited or not isinstance(track, otio.schema.Track) or len(track) == 0:
             continue
-        record = _open(timeline, path, time, change) if change > 0 else _close(timeline, path, time, -change)
+        record = None
+        if not is_locked(track):
+            record = _open(timeline, path, time, change) if change > 0 else _close(timeline, path, time, -change)
         if record is not None:
             records.append(record)
         elif time < record_length(track) or any(duration_of(child) is None for child in track):
@@ -56,19 +58,54 @@ def record_length(children: Iterable[otio.core.Composable]) -> Fraction:
     return sum((duration_of(child) or Fraction(0) for child in children if not child.overlapping()), Fraction(0))
 
 
-def _item_at(track: otio.schema.Track, time: Fraction) -> tuple[int, Fraction] | None:
-    """Index of the item that plays at `time`, and how far into it that is; None past the end, or unknown."""
+@dataclass(frozen=True)
+class _Found:
+    """The item that plays at a time: its index, how far into it that is, and what transitions use of its ends."""
+
+    index: int
+    item: otio.core.Item
+    into: Fraction
+    length: Fraction
+    head_busy: Fraction
+    tail_busy: Fraction
+
+
+def _item_at(track: otio.schema.Track, time: Fraction) -> _Found | None:
     at = Fraction(0)
-    for index, child in enumerate(list(track)):
+    children = list(track)
+    for index, child in enumerate(children):
         if child.overlapping():
             continue
         length = duration_of(child)
         if length is None:
             return None
-        if at <= time < at + length:
-            return index, time - at
+        if at - SAME_TIME <= time < at + length - SAME_TIME:
+            into = time - at if time - at > SAME_TIME else Fraction(0)
+            before = children[index - 1] if index else None
+            after = children[index + 1] if index + 1 < len(children) else None
+            head = seconds(before.out_offset) if isinstance(before, otio.schema.Transition) else Fraction(0)
+            tail = seconds(after.in_offset) if isinstance(after, otio.schema.Transition) else Fraction(0)
+            return _Found(index, child, into, length, head, tail)
         at += length
     return None
+
+
+def items_beside(track: otio.schema.Track, time: Fraction) -> set[int]:
+    """Indexes of the items that play at `time`, end there or begin there: what a ripple there may change."""
+    found, at = set(), Fraction(0)
+    for index, child in enumerate(list(track)):
+        if child.overlapping():
+            continue
+        length = duration_of(child)
+        if length is None:
+            break  # nothing after it has a known place
+        end = at + length
+        if at - SAME_TIME <= time <= end + SAME_TIME:
+            found.add(index)
+        elif at > time:
+            break
+        at = end
+    return found
 
 
 def _gap(length: Fraction, like: otio.core.Item) -> otio.schema.Gap:
@@ -77,17 +114,17 @@ def _gap(length: Fraction, like: otio.core.Item) -> otio.schema.Gap:
 
 
 def _open(timeline: otio.schema.Timeline, path: tuple[int, ...], time: Fraction, change: Fraction) -> Record | None:
-    track = _track(timeline, path)
-    place = _item_at(track, time)
-    if place is None:
+    track = track_at(timeline, path)
+    found = _item_at(track, time)
+    if found is None:
         return None
-    index, into = place
-    item = list(track)[index]
-    before = list(track)[index - 1] if index else None
+    index, item, into = found.index, found.item, found.into
     if into == 0:
-        if isinstance(before, otio.schema.Transition):
+        if index and isinstance(track[index - 1], otio.schema.Transition):
             return None
         return replace_children(timeline, path, index, 0, [_gap(change, item)])
+    if into < found.head_busy or found.length - into < found.tail_busy or retime_of(item):
+        return None
     head, tail = item.clone(), item.clone()
     present = item.trimmed_range()
     rate = exact_rate(present.duration.rate)
@@ -101,21 +138,13 @@ def _open(timeline: otio.schema.Timeline, path: tuple[int, ...], time: Fraction,
 
 
 def _close(timeline: otio.schema.Timeline, path: tuple[int, ...], time: Fraction, less: Fraction) -> Record | None:
-    track = _track(timeline, path)
-    place = _item_at(track, time)
-    if place is None:
+    track = track_at(timeline, path)
+    found = _item_at(track, time)
+    if found is None or not isinstance(found.item, otio.schema.Gap) or found.length - found.into < less:
         return None
-    index, into = place
-    item = list(track)[index]
-    length = seconds(item.duration())
-    if not isinstance(item, otio.schema.Gap) or length - into < less:
+    index, item, rest = found.index, found.item, found.length - less
+    neighbours = (index - 1, index + 1)
+    faded = any(0 <= i < len(track) and isinstance(track[i], otio.schema.Transition) for i in neighbours)
+    if faded and (rest == 0 or rest < found.head_busy + found.tail_busy):
         return None
-    rest = length - less
     return replace_children(timeline, path, index, 1, [_gap(rest, item)] if rest else [])
-
-
-def _track(timeline: otio.schema.Timeline, path: tuple[int, ...]) -> otio.schema.Track:
-    item = timeline.tracks
-    for index in path:
-        item = item[index]
-    return item

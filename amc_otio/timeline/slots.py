@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Final
 
 import opentimelineio as otio
 
@@ -12,6 +13,9 @@ from amc_otio.errors import TimelineError
 from amc_otio.timeline.rational import seconds
 
 Path = tuple[int, ...]
+
+SAME_TIME: Final = Fraction(1, 1_000_000)
+"""Times nearer than this, in seconds, are one: sums of floats in several rates differ by less, samples by more."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,14 @@ def duration_of(item: otio.core.Composable) -> Fraction | None:
         return None
 
 
+def stack_at(timeline: otio.schema.Timeline, path: Sequence[int]) -> otio.schema.Stack:
+    """Return the stack at child indexes `path` from ``timeline.tracks``; hold the timeline while you use it."""
+    item = timeline.tracks
+    for index in path:
+        item = item[index]
+    return item
+
+
 def track_at(timeline: otio.schema.Timeline, path: Sequence[int]) -> otio.schema.Track:
     """Return the track at child indexes `path` from ``timeline.tracks``; hold the timeline while you use it."""
     item: otio.core.SerializableObject = timeline.tracks
@@ -68,18 +80,18 @@ def track_at(timeline: otio.schema.Timeline, path: Sequence[int]) -> otio.schema
 
 def slot_at(track: otio.schema.Track, index: int) -> Slot:
     """Read the slot around the boundary after child `index` of a track."""
-    children = list(track)
-    if not 0 <= index < len(children) or isinstance(children[index], otio.schema.Transition):
+    count = len(track)
+    if not 0 <= index < count or isinstance(track[index], otio.schema.Transition):
         raise TimelineError(f"clip {index} of track '{track.name}'", "is not in this timeline", "propose again")
-    before = children[index - 1] if index else None
-    incoming_index = index + 1 if index + 1 < len(children) else None
-    incoming = children[incoming_index] if incoming_index is not None else None
+    before = track[index - 1] if index else None
+    incoming_index = index + 1 if index + 1 < count else None
+    incoming = track[incoming_index] if incoming_index is not None else None
     if isinstance(incoming, otio.schema.Transition):
         raise TimelineError(f"track '{track.name}'", "a transition is already at this cut", "remove it first")
-    lengths = duration_of(children[index]), duration_of(incoming) if incoming is not None else Fraction(0)
+    lengths = duration_of(track[index]), duration_of(incoming) if incoming is not None else Fraction(0)
     if lengths[0] is None or lengths[1] is None:
         raise TimelineError(f"track '{track.name}'", "a clip at this cut has no known length", "relink its media")
-    later = children[index + 2] if index + 2 < len(children) else None
+    later = track[index + 2] if index + 2 < count else None
     transition = later if isinstance(later, otio.schema.Transition) else None
     return Slot(
         outgoing=lengths[0],
