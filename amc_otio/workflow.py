@@ -349,8 +349,8 @@ def index(
         return opened.index(paths, representation, workers=sources.workers, verify=verify, progress=progress)
 
 
-def revert(edit: Path, output: Path, force: bool = False) -> Path:
-    """Undo the last run on a timeline that amc-otio wrote, into a new file.
+def revert(edit: Path, output: Path, force: bool = False, dry_run: bool = False) -> Path:
+    """Undo the last run on a timeline that amc-otio wrote, into a new file; `dry_run` does all but write it.
 
     Raises
     ------
@@ -363,7 +363,8 @@ def revert(edit: Path, output: Path, force: bool = False) -> Path:
         restored = revert_run(timeline)
     except TimelineError as error:
         raise TimelineError(edit, f"{error.thing} {error.reason}", error.remedy) from error
-    write_timeline(restored, output)
+    if not dry_run:
+        write_timeline(restored, output)
     return output
 
 

@@ -88,6 +88,8 @@ def test_each_mode_and_back(mode: str, ripple: bool, tmp_path: Path, edit: Path,
     if not ripple:
         assert seconds(made.duration()) == pytest.approx(seconds(old.duration()), abs=1e-6)
     check_handles(audio)
+    assert run("revert", new, "-o", back, "--dry-run") == 0
+    assert not back.exists()
     assert run("revert", new, "-o", back) == 0
     assert same_fields(fields(read(back)), fields(old))
     assert edit.read_bytes() == before

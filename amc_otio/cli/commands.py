@@ -145,8 +145,9 @@ def revert(arguments: argparse.Namespace) -> int:
     from amc_otio import workflow
 
     console = _console(arguments)
-    output = workflow.revert(arguments.edit, arguments.output, arguments.force)
-    console.say(f"wrote {output}: {arguments.edit.name} as it was before amc-otio's last run")
+    output = workflow.revert(arguments.edit, arguments.output, arguments.force, arguments.dry_run)
+    verb = "would write" if arguments.dry_run else "wrote"
+    console.say(f"{verb} {output}: {arguments.edit.name} as it was before amc-otio's last run")
     console.result({"output": str(output)})
     return 0
 

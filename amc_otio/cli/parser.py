@@ -86,6 +86,7 @@ def build_parser() -> Parser:
     revert = _command(sub, "revert", commands.revert, "undo the last run on a timeline that amc-otio wrote")
     revert.add_argument("edit", metavar="NEW", type=Path, help="the timeline that amc-otio wrote")
     _output(revert, "where the timeline goes as it was before")
+    _dry_run(revert)
 
     points = _command(sub, "points", commands.points, "list the edit points of a timeline")
     points.add_argument("edit", metavar="EDIT", type=Path, help="the timeline to read")
