@@ -49,8 +49,8 @@ class MatchSettings:
     """False leaves out every window of the outgoing clip's own source."""
     per_source: int = 1
     """How many windows of one source may be proposed; 0 is any number."""
-    min_remaining_s: float = 0.25
-    """Sound that a source must still hold after the in point."""
+    min_remaining_s: float = 0.5
+    """Sound that a source must still hold after the in point: a shorter shot would be all crossfade."""
     max_level_step_lu: float = 12.0
     """Largest loudness jump that is still proposed, in LU; 0 is any."""
     silence_dbfs: float = -70.0
