@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from amc_otio.config import ANALYSIS_RATE, EditSettings
 from amc_otio.joining.join import Bounds
 from amc_otio.timeline.slots import Slot
+
+_SAMPLE: Final = Fraction(1, ANALYSIS_RATE)
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,9 @@ def bounds_for(
             incoming_to = min(incoming_to, left - shortest)
             media_end = min(media_end, left)
     else:
-        follows = busy + needed if edit.ripple and edit.mode == "replace" else 0
+        follows = 0
+        if edit.ripple and edit.mode == "replace":
+            follows = needed + _samples(ceil(slot.incoming_busy * rate) / rate)
         incoming_to = min(incoming_to, media_end - max(min_remaining, shortest) - follows)
     return Bounds(
         edit_point=outgoing.edit_point,
@@ -198,7 +203,7 @@ def record_length(
     needed = slot.tail_needed if replaces else Fraction(0)
     most = wanted
     if edit.ripple:
-        shortest += slot.incoming_busy if replaces else 0
+        shortest += ceil(slot.incoming_busy * rate) / rate if replaces else 0
     elif room is not None:
         shortest = max(shortest, -cut_shift)
         if not (replaces and available >= room + needed):
@@ -209,7 +214,8 @@ def record_length(
     if most < shortest:
         return Shortfall(f"no room for {edit.mode} of at least {float(shortest):.2f} s here", None)
     usable = available - needed
-    length = most if replaces and usable >= most == room else _whole(min(most, usable), rate)
+    # Points lie on samples, so that what just fits may seem a sample short.
+    length = most if replaces and usable >= most == room else _whole(min(most, usable + _SAMPLE), rate)
     if length < shortest:
         missing = ceil((shortest - usable) * rate)
         return Shortfall(f"the shot is too short for {edit.mode} of at least {float(shortest):.2f} s", missing)

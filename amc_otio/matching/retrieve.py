@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from amc_otio.config import ANALYSIS_RATE, EditSettings, Settings
 from amc_otio.errors import MediaError
-from amc_otio.joining.join import MARGIN, WINDOW, Bounds, Join, analyse, find_join
-from amc_otio.matching.duplicates import same_recording
+from amc_otio.joining.join import WINDOW, Bounds, Join, analyse, find_join
+from amc_otio.matching import duplicates
 from amc_otio.matching.geometry import Shortfall, bounds_for, record_length, shortfall
 from amc_otio.matching.grid import Grid, frame_grid
-from amc_otio.matching.query import Query, Sound, read_window
+from amc_otio.matching.query import Query, Sound, read_at, read_window
+from amc_otio.media.decode import decode_mono
 from amc_otio.proposals import Candidate, MediaRecord, Refusal, Scores
 from amc_otio.timeline.slots import Slot
 
@@ -53,8 +54,19 @@ class Place:
 
 @dataclass(frozen=True)
 class _Kept:
-    hit: Hit
-    samples: NDArray[np.float32]
+    """A window that is taken, and the sound around it, in which copies are looked for."""
+
+    name: str
+    content_key: str
+    vector: NDArray[np.float32] | None
+    stretch: NDArray[np.float32]
+
+
+def _keep(sound: Sound, start: int, content_key: str, vector: NDArray[np.float32] | None) -> _Kept:
+    first = round(start * duplicates.RATE / ANALYSIS_RATE) - duplicates.AROUND_S * duplicates.RATE
+    count = (2 * duplicates.AROUND_S + 1) * duplicates.RATE
+    stretch = decode_mono(sound.path, first, count, duplicates.RATE, sound.channels)
+    return _Kept(sound.path.name, content_key, vector, stretch)
 
 
 def retrieve(
@@ -148,12 +160,12 @@ def _candidate(
         samples = read_window(Sound(hit.path, length, None), hit.start)
     except MediaError as error:
         return Shortfall(error.reason, None)
-    alike = hit.content_key != query_key and hit.similarity >= settings.match.near_duplicate
-    if alike and same_recording(query.analysis.samples[MARGIN:-MARGIN], samples[MARGIN:-MARGIN]):
-        return Shortfall("is the outgoing sound itself, in another copy", None)
-    twin = _twin(hit, samples, kept, settings.match.near_duplicate)
+    try:
+        twin = _twin(query, query_key, hit, kept, settings.match.near_duplicate)
+    except MediaError as error:
+        return Shortfall(error.reason, None)
     if twin is not None:
-        return Shortfall(f"is the same recording as {twin.path.name}", None)
+        return Shortfall(twin, None)
     found = join_at(query, samples, grid, bounds, place)
     if found is None:
         return shortfall(bounds, place.slot, settings.edit, place.rate, query.grid.samples, grid.samples)
@@ -170,7 +182,7 @@ def _candidate(
         if found.fade_after > bounds.room(found.out_point, found.in_point).after:
             # The same points, and a fade that ends inside the shot.
             found = join_at(query, samples, grid, bounds, place) or found
-    kept.append(_Kept(hit, samples))
+    kept.append(_keep(Sound(hit.path, length, None), hit.start, hit.content_key, hit.vector))
     return candidate_of(query, hit, media, found, bounds, shift, in_offset, duration, place, rank)
 
 
@@ -230,13 +242,24 @@ def candidate_of(
     )
 
 
-def _twin(hit: Hit, samples: NDArray[np.float32], kept: list[_Kept], threshold: float) -> Hit | None:
-    """An earlier candidate that is the same recording, or None."""
+def _twin(query: Query, query_key: str, hit: Hit, kept: list[_Kept], threshold: float) -> str | None:
+    """Say which sound that is taken already a hit is a copy of, or None; the outgoing sound is taken first."""
+    if not kept:
+        kept.append(_keep(query.sound, query.start, query_key, None))
+    window: NDArray[np.float32] | None = None
     for earlier in kept:
-        if float(earlier.hit.vector @ hit.vector) < threshold:
+        if earlier.content_key == hit.content_key:
+            continue  # the rules on a file's own windows are not these
+        likeness = hit.similarity if earlier.vector is None else float(earlier.vector @ hit.vector)
+        if likeness < threshold:
             continue
-        if same_recording(earlier.samples[MARGIN:-MARGIN], samples[MARGIN:-MARGIN]):
-            return earlier.hit
+        if window is None:
+            window = read_at(Sound(hit.path, 0, None), hit.start, duplicates.RATE)
+        if duplicates.same_recording(window, earlier.stretch):
+            own = earlier.vector is None
+            return (
+                "is the outgoing sound itself, in another file" if own else f"is the same recording as {earlier.name}"
+            )
     return None
 
 
