@@ -18,7 +18,7 @@ import opentimelineio as otio
 from amc_otio import __version__
 from amc_otio.codec import encode
 from amc_otio.config import Settings
-from amc_otio.errors import NoMatchError, OutputError, ProposalsError, TimelineError, UsageError
+from amc_otio.errors import NoMatchError, ProposalsError, TimelineError, UsageError
 from amc_otio.library.indexing import IndexReport
 from amc_otio.library.library import Library
 from amc_otio.library.search import Searcher
@@ -43,6 +43,7 @@ from amc_otio.timeline.write import (
     rebase_media,
     rebased_url,
     sidecar_path,
+    staged,
     stamp,
     write_json,
     write_timeline,
@@ -276,32 +277,24 @@ def apply(
         "edits": [dict(e.metadata) for e in edits],
     }
     stamp(applied.timeline, run, records)
-    written = Written(output, sidecar_path(output), changes, notes + applied.notes)
+    notes += applied.notes
+    sidecar = sidecar_path(output)
     if not dry_run:
-        sidecar = {
-            "format": "amc-otio sidecar",
-            "version": 1,
-            **run,
-            "input": {"path": str(edit.absolute()), "sha256": loaded.sha256},
-            "output": output.name,
-            "changes": encode(changes),
-            "notes": list(written.notes),
-            "undo": records,
-        }
-        _write_both(applied.timeline, output, written.sidecar, sidecar)
-    return written
-
-
-def _write_both(timeline: otio.schema.Timeline, output: Path, sidecar: Path, content: dict[str, Any]) -> None:
-    """Write the sidecar and then the timeline; where the timeline cannot be written, no new sidecar is left."""
-    was_there = sidecar.exists()
-    write_json(sidecar, content)
-    try:
-        write_timeline(timeline, output)
-    except OutputError:
-        if not was_there:
-            sidecar.unlink(missing_ok=True)
-        raise
+        with staged(applied.timeline, output) as stage:
+            notes += stage.lost
+            content = {
+                "format": "amc-otio sidecar",
+                "version": 1,
+                **run,
+                "input": {"path": str(edit.absolute()), "sha256": loaded.sha256},
+                "output": output.name,
+                "changes": encode(changes),
+                "notes": list(notes),
+                "undo": records,
+            }
+            write_json(sidecar, content)
+            stage.commit()
+    return Written(output, sidecar, changes, notes)
 
 
 def match(

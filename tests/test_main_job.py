@@ -225,3 +225,34 @@ def test_one_offline_file_does_not_stop_the_rest(
     flags = ["--search-root", tmp_path / "found", "--force"]
     assert run("match", source, "-o", tmp_path / "new.otio", *options(library, examples), *flags) == 0
     assert "bunny #1.mp4" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("suffix", "said"), [("edl", "dropped the audio tracks"), ("fcpxml", "kept 0 of 1")])
+def test_what_a_format_drops_is_said(
+    suffix: str,
+    said: str,
+    tmp_path: Path,
+    edit: Path,
+    library: Path,
+    examples: Path,
+    capsys: pytest.CaptureFixture[str],
+):
+    if suffix not in otio.adapters.suffixes_with_defined_adapters(write=True):
+        pytest.skip(f"no adapter for .{suffix} is installed")
+    new = tmp_path / f"new.{suffix}"
+    assert run("match", edit, "-o", new, *options(library, examples), "--index", "A1:1") == 0
+    assert said in capsys.readouterr().err
+    assert any(said in note for note in json.loads((tmp_path / f"new.{suffix}.amc.json").read_text())["notes"])
+
+
+def test_a_real_editors_format_in(tmp_path: Path, edit: Path, library: Path, examples: Path):
+    """FCP 7 XML in, OTIO out: what editors hand over is cut as well as OTIO's own format."""
+    if "fcp_xml" not in otio.adapters.available_adapter_names():
+        pytest.skip("otio-fcp-adapter is not installed")
+    timeline = read(edit)
+    for clip in timeline.find_clips():
+        clip.media_reference.target_url = (examples / clip.media_reference.target_url).as_uri()
+    source, new = tmp_path / "edit.xml", tmp_path / "new.otio"
+    otio.adapters.write_to_file(timeline, str(source))
+    assert run("match", source, "-o", new, *options(library, examples), "--index", "A1:1") == 0
+    assert len(transitions(read(new))) == 1

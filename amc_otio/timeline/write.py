@@ -6,7 +6,9 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import Any
 from urllib.parse import quote, unquote
@@ -114,44 +116,110 @@ def stamp(timeline: otio.schema.Timeline, run: dict[str, Any], records: Iterable
     timeline.metadata[METADATA_KEY] = {"format": 1, "runs": runs}
 
 
-def write_timeline(timeline: otio.schema.Timeline, path: Path) -> None:
+def write_timeline(timeline: otio.schema.Timeline, path: Path) -> tuple[str, ...]:
     """Write through OTIO's adapter for the suffix, check that it reads back, and rename into place.
+
+    Returns
+    -------
+    tuple of str
+        What the format did not keep, in words.
 
     Raises
     ------
     OutputError
         When the adapter refuses, or what it wrote does not read back. Nothing is left behind.
     """
+    with staged(timeline, path) as stage:
+        stage.commit()
+        return stage.lost
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A timeline written under a temporary name and read back, not yet at its place.
+
+    Attributes
+    ----------
+    temporary, path
+        Where it is, and where `commit` puts it.
+    lost
+        What the format did not keep, in words.
+    """
+
+    temporary: Path
+    path: Path
+    lost: tuple[str, ...]
+
+    def commit(self) -> None:
+        """Rename into place."""
+        if self.path.suffix == ".otiod" and self.path.is_dir():
+            shutil.rmtree(self.path)
+        _sync(self.temporary)
+        self.temporary.replace(self.path)
+
+
+@contextmanager
+def staged(timeline: otio.schema.Timeline, path: Path) -> Iterator[Stage]:
+    """Write a timeline under a temporary name; it is gone after the block unless it was committed.
+
+    Raises
+    ------
+    OutputError
+        As `write_timeline`.
+    """
     try:
         folder = Path(tempfile.mkdtemp(prefix=".amc-write-", dir=path.parent))
     except OSError as error:
         raise OutputError(path, f"cannot be written ({error.strerror})", "choose a folder you may write to") from error
-    temporary = folder / path.name
     try:
-        arguments = {"media_policy": "MissingIfNotFile"} if path.suffix in (".otioz", ".otiod") else {}
-        try:
-            if path.suffix == ".otio":
-                timeline.to_json_file(str(temporary))
-            else:
-                otio.adapters.write_to_file(timeline, str(temporary), **arguments)
-            read = otio.adapters.read_from_file(str(temporary))
-        except Exception as error:
-            reason = str(error).strip() or type(error).__name__
-            raise OutputError(
-                path, f"the {path.suffix} adapter cannot write it ({reason})", "write .otio instead"
-            ) from error
-        if path.suffix == ".otio" and not same_fields(fields(read), fields(timeline)):
-            raise OutputError(path, "what was written does not read back equal", "report this as a bug")
-        if path.suffix == ".otiod" and path.is_dir():
-            shutil.rmtree(path)
-        _sync(temporary)
-        temporary.replace(path)
+        temporary = folder / path.name
+        read = _write_and_read(timeline, temporary, path)
+        yield Stage(temporary, path, what_was_lost(timeline, read, path.suffix))
     except OSError as error:
         raise OutputError(
             path, f"cannot be written ({error.strerror or error})", "free space or choose another folder"
         ) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write_and_read(timeline: otio.schema.Timeline, temporary: Path, path: Path) -> otio.core.SerializableObject:
+    arguments = {"media_policy": "MissingIfNotFile"} if path.suffix in (".otioz", ".otiod") else {}
+    try:
+        if path.suffix == ".otio":
+            timeline.to_json_file(str(temporary))
+        else:
+            otio.adapters.write_to_file(timeline, str(temporary), **arguments)
+        read = otio.adapters.read_from_file(str(temporary))
+    except Exception as error:
+        reason = str(error).strip() or type(error).__name__
+        raise OutputError(
+            path, f"the {path.suffix} adapter cannot write it ({reason})", "write .otio instead"
+        ) from error
+    if path.suffix == ".otio" and not same_fields(fields(read), fields(timeline)):
+        raise OutputError(path, "what was written does not read back equal", "report this as a bug")
+    return read
+
+
+def what_was_lost(timeline: otio.schema.Timeline, read: otio.core.SerializableObject, suffix: str) -> tuple[str, ...]:
+    """Say in words what of the sound a format dropped, by what is read back from it."""
+    if not hasattr(read, "find_children"):
+        return (f"{suffix} files do not read back as a timeline, so nobody checked what was kept",)
+    before, after = _sound(timeline), _sound(read)
+    lost = []
+    if not after:
+        lost.append(f"{suffix} dropped the audio tracks: only the picture cuts are in the file")
+    elif sum(after) < sum(before):
+        lost.append(f"{suffix} kept {sum(after)} of {sum(before)} audio crossfades")
+    if lost:
+        lost.append("the sidecar holds every join; write .otio to keep them")
+    return tuple(lost)
+
+
+def _sound(container: otio.core.SerializableObject) -> list[int]:
+    """Crossfades of each audio track."""
+    tracks = [t for t in container.find_children(descended_from_type=otio.schema.Track) if t.kind == "Audio"]
+    return [sum(isinstance(child, otio.schema.Transition) for child in track) for track in tracks]
 
 
 def write_json(path: Path, value: Any) -> None:
