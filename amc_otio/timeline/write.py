@@ -154,7 +154,6 @@ class Stage:
         """Rename into place."""
         if self.path.suffix == ".otiod" and self.path.is_dir():
             shutil.rmtree(self.path)
-        _sync(self.temporary)
         self.temporary.replace(self.path)
 
 
@@ -174,6 +173,7 @@ def staged(timeline: otio.schema.Timeline, path: Path) -> Iterator[Stage]:
     try:
         temporary = folder / path.name
         read = _write_and_read(timeline, temporary, path)
+        _sync(temporary)
         yield Stage(temporary, path, what_was_lost(timeline, read, path.suffix))
     except OSError as error:
         raise OutputError(
