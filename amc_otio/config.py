@@ -90,12 +90,25 @@ class EditSettings:
 
 
 @dataclass(frozen=True)
+class LibrarySettings:
+    """Where the library lies, when no ``--library`` says so."""
+
+    folder: str = ""
+    """A place for a whole house, say; empty is ``.amc`` beside the timeline. ``~`` is the home folder."""
+
+    def beside(self, folder: Path) -> Path:
+        """The library's folder for a timeline in `folder`."""
+        return Path(self.folder).expanduser() if self.folder else folder / ".amc"
+
+
+@dataclass(frozen=True)
 class Settings:
     """All settings of a run."""
 
     match: MatchSettings = field(default_factory=MatchSettings)
     join: JoinSettings = field(default_factory=JoinSettings)
     edit: EditSettings = field(default_factory=EditSettings)
+    library: LibrarySettings = field(default_factory=LibrarySettings)
 
     def replace(self, values: Mapping[str, Any]) -> Settings:
         """Return a copy with ``{"match.k": 5, ...}`` put in; ``None`` values are passed over."""
@@ -107,7 +120,7 @@ class Settings:
         return check(_merged(self, grouped, "option"))
 
 
-_CHOICES: Final[dict[str, tuple[str, ...]]] = {
+CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "match.query": QUERIES,
     "match.index": INDEX_KINDS,
     "join.method": METHODS,
@@ -166,7 +179,7 @@ def _typed(kind: type, value: Any, name: str, origin: str) -> Any:
 
 def check(settings: Settings) -> Settings:
     """Return `settings` unchanged, or raise `UsageError` naming the first value that makes no sense."""
-    for key, allowed in _CHOICES.items():
+    for key, allowed in CHOICES.items():
         section, name = key.split(".")
         value = getattr(getattr(settings, section), name)
         if value not in allowed:

@@ -61,7 +61,7 @@ class Sources:
     gallery
         Files, folders or timelines in which matches are looked for; empty is the timeline's own media.
     library
-        Folder of the library; None is ``.amc`` beside the timeline.
+        Folder of the library; None is what the settings say, else ``.amc`` beside the timeline.
     path_maps, search_roots
         How media is relinked (see `amc_otio.media.locate.Locator`).
     workers
@@ -154,7 +154,7 @@ def propose(
     _fill_ranges(loaded.timeline, ranges)
     points = find_edit_points(loaded.timeline, loaded.rate, probe=media.available_range)
     chosen = _cuts(select(points, selection or Selection(), loaded.timeline, loaded.rate), selection or Selection())
-    folder = sources.library or (edit.parent / ".amc")
+    folder = sources.library or settings.library.beside(edit.parent)
     align = settings.edit.mode == "align"
     paths = () if align else gallery_paths(sources, media)
 
@@ -269,6 +269,8 @@ def apply(
         edits = [_rebased(e, loaded.base, output.parent) for e in edits]
     applied = apply_edits(timeline, edits, loaded.rate)
     records.extend(applied.records)
+    if proposals.settings.edit.audio_only:
+        notes += _split_notes(edits)
     changes = tuple(_change(p, c, e) for (p, c), e in zip(chosen, edits, strict=True))
     run = {
         "tool": f"amc-otio {__version__}",
@@ -366,6 +368,16 @@ def _rebased(edit: Edit, old_base: Path, new_base: Path) -> Edit:
     if edit.shot is None:
         return edit
     return replace(edit, shot=replace(edit.shot, target_url=rebased_url(edit.shot.target_url, old_base, new_base)))
+
+
+def _split_notes(edits: list[Edit]) -> tuple[str, ...]:
+    """What --audio-only leaves: J- and L-cuts, and for ``align`` sound that slipped against its picture."""
+    notes = ["only the sound is cut: linked picture keeps its cuts, which makes J- or L-cuts"]
+    for edit in edits:
+        slip = edit.in_shift - edit.cut_shift
+        if edit.mode == "align" and not edit.ripple and slip:
+            notes.append(f"{edit.name}: the incoming sound is {abs(float(slip)):.3f} s off any picture of its own")
+    return tuple(notes)
 
 
 def _cuts(points: tuple[EditPoint, ...], selection: Selection) -> tuple[EditPoint, ...]:

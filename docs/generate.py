@@ -7,6 +7,9 @@ tests/test_docs.py fails when one of them is not what this script would write.
 from __future__ import annotations
 
 import argparse
+import ast
+import dataclasses
+import inspect
 import json
 import sys
 from collections.abc import Iterator
@@ -17,7 +20,7 @@ sys.path[:0] = [str(DOCS.parent), str(DOCS.parent / "tests")]
 
 import failure_cases  # noqa: E402
 
-from amc_otio import errors  # noqa: E402
+from amc_otio import config, errors  # noqa: E402
 from amc_otio.cli import FAULT, INTERRUPTED  # noqa: E402
 from amc_otio.cli.parser import build_parser  # noqa: E402
 from amc_otio.proposals import proposals_schema  # noqa: E402
@@ -165,11 +168,45 @@ def exit_codes() -> dict[int, str]:
     return dict(sorted(codes.items()))
 
 
+SETTINGS = """\
+# Settings
+
+Written by `python docs/generate.py` from `amc_otio/config.py`: do not edit it by hand.
+
+A file `amc.toml` beside the timeline or in the working folder, or one given with `--config`. The command line wins over
+it. All settings with their defaults:
+
+"""
+
+
+def settings_page() -> str:
+    """amc.toml with every default and what each setting means."""
+    tree = ast.parse(inspect.getsource(config))
+    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+    lines = ["```toml"]
+    for section in dataclasses.fields(config.Settings):
+        held = getattr(config.Settings(), section.name)
+        source = classes[type(held).__name__]
+        lines += [f"[{section.name}]  # {ast.get_docstring(source).splitlines()[0]}"]
+        for node, after in zip(source.body, [*source.body[1:], None], strict=True):
+            if not (isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)):
+                continue
+            if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
+                lines += [f"# {' '.join(line.split())}" for line in str(after.value.value).splitlines()]
+            choices = config.CHOICES.get(f"{section.name}.{node.target.id}")
+            if choices:
+                lines.append(f"# One of {', '.join(choices)}.")
+            lines.append(f"{node.target.id} = {json.dumps(getattr(held, node.target.id))}")
+        lines.append("")
+    return SETTINGS + "\n".join(lines[:-1]) + "\n```\n"
+
+
 def pages() -> dict[str, str]:
     """Every generated page by its file name."""
     return {
         "bad-input.md": failure_cases.table(),
         "commands.md": commands_page(),
+        "settings.md": settings_page(),
         "proposals.schema.json": json.dumps(proposals_schema(), indent=1, ensure_ascii=False) + "\n",
     }
 

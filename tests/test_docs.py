@@ -11,6 +11,7 @@ import failure_cases
 import pytest
 
 from amc_otio.cli import main
+from amc_otio.config import Settings, load
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
@@ -26,7 +27,7 @@ def generate() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("page", ["bad-input.md", "commands.md", "proposals.schema.json"])
+@pytest.mark.parametrize("page", ["bad-input.md", "commands.md", "proposals.schema.json", "settings.md"])
 def test_generated_pages_are_up_to_date(page: str, generate: ModuleType) -> None:
     written = (DOCS / page).read_text(encoding="utf-8")
     assert written == generate.pages()[page], "run: python docs/generate.py"
@@ -77,3 +78,9 @@ def test_nothing_found_prints_why_and_writes_nothing(
     assert "the file is not there" in json.loads(printed.out)["proposals"][0]["refusal"]
     assert printed.err.splitlines()[-1].startswith("amc-otio: edit.otio: no match can be cut: A1:1:")
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_the_settings_page_is_a_config_file(generate: ModuleType, tmp_path: Path) -> None:
+    text = generate.pages()["settings.md"].partition("```toml\n")[2].partition("```")[0]
+    (tmp_path / "amc.toml").write_text(text, encoding="utf-8")
+    assert load(tmp_path / "amc.toml") == Settings()

@@ -176,11 +176,12 @@ def points(arguments: argparse.Namespace) -> int:
 def index(arguments: argparse.Namespace) -> int:
     """``amc-otio index``."""
     from amc_otio import workflow
-    from amc_otio.config import Settings
+    from amc_otio.config import load
 
     console = _console(arguments)
-    representation = arguments.representation or Settings().match.representation
-    folder = arguments.library or Path(".amc")
+    settings = load()
+    representation = arguments.representation or settings.match.representation
+    folder = arguments.library or settings.library.beside(Path())
     sources = workflow.Sources(
         gallery=tuple(arguments.paths),
         path_maps=_path_maps(arguments),
@@ -214,11 +215,12 @@ def library(arguments: argparse.Namespace) -> int:
     """``amc-otio library info|verify|prune``."""
     import dataclasses
 
+    from amc_otio.config import load
     from amc_otio.library.library import Library
 
     console = _console(arguments)
-    opened = Library.open(arguments.library or Path(".amc"), create=False)
-    report: Any = getattr(opened, arguments.action)()
+    with Library.open(arguments.library or load().library.beside(Path()), create=False) as opened:
+        report: Any = getattr(opened, arguments.action)()
     values = dataclasses.asdict(report)
     for key, value in values.items():
         if isinstance(value, (list, tuple)):

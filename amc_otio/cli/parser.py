@@ -94,7 +94,9 @@ def build_parser() -> Parser:
 
     index = _command(sub, "index", commands.index, "build or refresh a library of sounds")
     index.add_argument("paths", metavar="PATH", type=Path, nargs="+", help="media files, folders or timelines")
-    index.add_argument("--library", metavar="DIR", type=Path, help="the library's folder (default: .amc here)")
+    index.add_argument(
+        "--library", metavar="DIR", type=Path, help="the library's folder (default: amc.toml's, else .amc here)"
+    )
     index.add_argument(
         "--representation", metavar="NAME", help=f"random, mfcc, mel or sfx (default: {DEFAULTS.match.representation})"
     )
@@ -108,7 +110,9 @@ def build_parser() -> Parser:
         choices=("info", "verify", "prune"),
         help="say what it holds; read it all and set aside what is damaged; forget what is gone",
     )
-    library.add_argument("--library", metavar="DIR", type=Path, help="the library's folder (default: .amc here)")
+    library.add_argument(
+        "--library", metavar="DIR", type=Path, help="the library's folder (default: amc.toml's, else .amc here)"
+    )
 
     _command(sub, "doctor", commands.doctor, "say what is installed, what is missing and how to get it")
 
@@ -193,7 +197,9 @@ def _sources(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="files, folders or timelines to find matches in (default: the timeline's own media)",
     )
-    group.add_argument("--library", metavar="DIR", type=Path, help="the library's folder (default: .amc beside EDIT)")
+    group.add_argument(
+        "--library", metavar="DIR", type=Path, help="the library's folder (default: amc.toml's, else .amc beside EDIT)"
+    )
     group.add_argument("--workers", metavar="N", type=int, help="processes that index (default: one a core)")
     _relinking(group)
 

@@ -1,0 +1,49 @@
+"""Settings: one source of defaults, a config file, and words for what makes no sense."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from amc_otio.config import Settings, load
+from amc_otio.errors import UsageError
+
+
+def test_a_config_file_beside_the_timeline(tmp_path: Path):
+    (tmp_path / "amc.toml").write_text('[match]\nk = 4\nneighbourhood_s = 2\n[library]\nfolder = "/house/library"\n')
+    settings = load(beside=tmp_path)
+    assert (settings.match.k, settings.match.neighbourhood_s) == (4, 2.0)
+    assert settings.library.beside(tmp_path) == Path("/house/library")
+    # What is not named keeps its default; what the command line says wins.
+    assert settings.join == Settings().join
+    assert settings.replace({"match.k": 7, "join.phi": None}).match.k == 7
+
+
+def test_without_one_the_library_lies_beside_the_timeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    assert load().library.beside(Path("/show/edit")) == Path("/show/edit/.amc")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[match]\nk = 0\n", "out of range"),
+        ("[match]\nk = 'many'\n", "must be a whole number"),
+        ("[match]\nloudness = 3\n", "is no setting"),
+        ("[sounds]\nk = 3\n", "no section"),
+        ("[edit]\nmode = 'swap'\n", "choose one of"),
+        ("[join]\nphi = nan\n", "out of range"),
+        ("match = 3\n", "no section"),
+        ("[match\n", "is not TOML"),
+    ],
+)
+def test_what_makes_no_sense_is_named(text: str, says: str, tmp_path: Path):
+    (tmp_path / "amc.toml").write_text(text)
+    with pytest.raises(UsageError, match=says):
+        load(tmp_path / "amc.toml")
+
+
+def test_a_config_file_that_was_asked_for_must_be_there(tmp_path: Path):
+    with pytest.raises(UsageError, match="cannot be read"):
+        load(tmp_path / "none.toml")
