@@ -183,6 +183,8 @@ def check_output(
     assert len(old_tracks) == len(new_tracks)
     # A shot behind the last one of a track makes the track longer.
     appends = any(c.index == len(old_tracks[c.track_path[0]]) - 1 for p, _ in chosen for c in p.point.cuts)
+    if edit.audio_only:
+        assert any("J- or L-cut" in note for note in notes)
     cut_paths = {cut.track_path for p, _ in chosen for cut in p.point.cuts}
     for number, (old, new) in enumerate(zip(old_tracks, new_tracks, strict=True)):
         check_track(new)

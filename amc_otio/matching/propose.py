@@ -335,7 +335,7 @@ def _bare_record(point: EditPoint) -> PointRecord:
         track=point.track_label,
         record_time=seconds(point.record_time) if point.record_time is not None else Fraction(0),
         cuts=(TrackCut(point.track_path, point.index),),
-        outgoing=ShotRecord(name, None, Fraction(0), Fraction(0), Fraction(0)),
+        outgoing=ShotRecord(name, None, Fraction(0), Fraction(0), Fraction(0), None),
         incoming=None,
     )
 
@@ -345,10 +345,12 @@ def _shot_record(shot: Shot | None, media: MediaTable) -> ShotRecord | None:
         return None
     path: Path | None = None
     start = Fraction(0)
+    channels: Channels | None = None
     if shot.target_url:
         try:
             path = media.locate(shot.target_url, shot.available_range)
             start = media.record(path).start
+            channels = mapped_channels(shot, media.info(path))
         except MediaError:
             path = None
     if shot.source_range is None:
@@ -361,4 +363,5 @@ def _shot_record(shot: Shot | None, media: MediaTable) -> ShotRecord | None:
         media_start=start,
         used_from=seconds(shot.source_range.start_time),
         used_to=end(shot.source_range),
+        channels=channels,
     )

@@ -16,6 +16,7 @@ from amc_otio.config import ANALYSIS_RATE, EditSettings, Settings
 from amc_otio.errors import MediaError
 from amc_otio.joining.join import WINDOW, Bounds, Join, analyse, find_join
 from amc_otio.matching import duplicates
+from amc_otio.matching.duplicates import Stretch, Template, make_stretch, make_template, same_recording
 from amc_otio.matching.geometry import Shortfall, bounds_for, record_length, shortfall
 from amc_otio.matching.grid import Grid, frame_grid
 from amc_otio.matching.query import Query, Sound, read_at, read_window
@@ -59,14 +60,14 @@ class _Kept:
     name: str
     content_key: str
     vector: NDArray[np.float32] | None
-    stretch: NDArray[np.float32]
+    stretch: Stretch
 
 
 def _keep(sound: Sound, start: int, content_key: str, vector: NDArray[np.float32] | None) -> _Kept:
     first = round(start * duplicates.RATE / ANALYSIS_RATE) - duplicates.AROUND_S * duplicates.RATE
     count = (2 * duplicates.AROUND_S + 1) * duplicates.RATE
     stretch = decode_mono(sound.path, first, count, duplicates.RATE, sound.channels)
-    return _Kept(sound.path.name, content_key, vector, stretch)
+    return _Kept(sound.path.name, content_key, vector, make_stretch(stretch))
 
 
 def retrieve(
@@ -246,7 +247,7 @@ def _twin(query: Query, query_key: str, hit: Hit, kept: list[_Kept], threshold: 
     """Say which sound that is taken already a hit is a copy of, or None; the outgoing sound is taken first."""
     if not kept:
         kept.append(_keep(query.sound, query.start, query_key, None))
-    window: NDArray[np.float32] | None = None
+    window: Template | None = None
     for earlier in kept:
         if earlier.content_key == hit.content_key:
             continue  # the rules on a file's own windows are not these
@@ -254,8 +255,11 @@ def _twin(query: Query, query_key: str, hit: Hit, kept: list[_Kept], threshold: 
         if likeness < threshold:
             continue
         if window is None:
-            window = read_at(Sound(hit.path, 0, None), hit.start, duplicates.RATE)
-        if duplicates.same_recording(window, earlier.stretch):
+            samples = read_at(Sound(hit.path, 0, None), hit.start, duplicates.RATE)
+            window = make_template(samples, earlier.stretch.size)
+        if window is None:
+            return None
+        if same_recording(window, earlier.stretch):
             own = earlier.vector is None
             return (
                 "is the outgoing sound itself, in another file" if own else f"is the same recording as {earlier.name}"
