@@ -57,7 +57,7 @@ def render_join(proposal: Proposal, candidate: Candidate, faded: bool = True) ->
     used_from = round((shot.used_from - shot.media_start) * ANALYSIS_RATE)
     first = max(out_at - CONTEXT_S * ANALYSIS_RATE, used_from, 0)
     first = min(first, out_at - before)
-    outgoing = decode(Path(shot.path), first, out_at + after - first, sample_rate=ANALYSIS_RATE)
+    outgoing = decode(Path(shot.path), first, out_at + after - first, sample_rate=ANALYSIS_RATE, channels=shot.channels)
     tail = CONTEXT_S * ANALYSIS_RATE
     if candidate.length is not None:
         tail = min(tail, round(candidate.length * ANALYSIS_RATE))
@@ -75,10 +75,11 @@ def render_present(proposal: Proposal) -> NDArray[np.float32] | None:
         return None
     start, stop = (round((t - one.media_start) * ANALYSIS_RATE) for t in (one.used_from, one.used_to))
     first = max(start, stop - CONTEXT_S * ANALYSIS_RATE)
-    outgoing = decode(Path(one.path), first, stop - first, sample_rate=ANALYSIS_RATE)
+    outgoing = decode(Path(one.path), first, stop - first, sample_rate=ANALYSIS_RATE, channels=one.channels)
     start, stop = (round((t - other.media_start) * ANALYSIS_RATE) for t in (other.used_from, other.used_to))
     length = min(stop - start, CONTEXT_S * ANALYSIS_RATE)
-    incoming = to_channels(decode(Path(other.path), start, length, sample_rate=ANALYSIS_RATE), outgoing.shape[0])
+    following = decode(Path(other.path), start, length, sample_rate=ANALYSIS_RATE, channels=other.channels)
+    incoming = to_channels(following, outgoing.shape[0])
     return np.concatenate([outgoing, incoming], axis=1)
 
 

@@ -52,13 +52,17 @@ class TimelineRecord:
 
 @dataclass(frozen=True)
 class ShotRecord:
-    """A shot at an edit point: its file and the part of it that is used, on the media's clock."""
+    """A shot at an edit point: its file and the part of it that is used, on the media's clock.
+
+    `channels` are the (stream, channel) pairs that it plays, both from 0; None is all of them.
+    """
 
     name: str
     path: str | None
     media_start: Fraction
     used_from: Fraction
     used_to: Fraction
+    channels: tuple[tuple[int, int], ...] | None
 
 
 @dataclass(frozen=True)

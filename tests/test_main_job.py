@@ -256,3 +256,19 @@ def test_a_real_editors_format_in(tmp_path: Path, edit: Path, library: Path, exa
     otio.adapters.write_to_file(timeline, str(source))
     assert run("match", source, "-o", new, *options(library, examples), "--index", "A1:1") == 0
     assert len(transitions(read(new))) == 1
+
+
+def test_a_clip_that_plays_one_channel_is_heard_as_one(tmp_path: Path, edit: Path, library: Path, examples: Path):
+    """An editor's export says which channels of the file a clip plays: matching and preview keep to them."""
+    timeline = read(edit)
+    for clip in timeline.find_clips():
+        clip.media_reference.target_url = str(examples / clip.media_reference.target_url)
+        clip.metadata["Resolve_OTIO"]["Channels"] = [{"Source Channel ID": 1, "Source Track ID": 0}]
+    source, proposals = tmp_path / "mono.otio", tmp_path / "p.json"
+    timeline.to_json_file(str(source))
+    flags = [*options(library, examples), "--index", "A1:1", "-k", "1", "--short", "keep"]
+    assert run("propose", source, "-o", proposals, *flags) == 0
+    assert json.loads(proposals.read_text())["proposals"][0]["point"]["outgoing"]["channels"] == [[0, 1]]
+    assert run("preview", proposals, "-o", tmp_path / "wav") == 0
+    (wave,) = (tmp_path / "wav").glob("*.after.wav")
+    assert soundfile.info(wave).channels == 1
