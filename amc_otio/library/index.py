@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from amc_otio.library.layout import Layout, LibraryWarning, RunLock, fsync_folder, temporary_name, write_atomically
 from amc_otio.library.search import nearest_rows
-from amc_otio.library.sources import full_hash
+from amc_otio.media.files import full_hash
 
 INDEX_FORMAT = 1
 AUTO_FROM = 1000

@@ -32,8 +32,9 @@ from amc_otio.library.catalogue import ShardRow, SourceRow
 from amc_otio.library.jobs import Job, JobResult, JobSource, embed_source
 from amc_otio.library.layout import LibraryWarning, RunLock
 from amc_otio.library.shards import ShardDamage, ShardKey, read
-from amc_otio.library.sources import SourceFile, content_key, find_sources, full_hash, key_of_whole
+from amc_otio.library.sources import SourceFile, content_key, find_sources, key_of_whole
 from amc_otio.media.decode import Channels
+from amc_otio.media.files import full_hash
 
 if TYPE_CHECKING:
     from amc_otio.library.library import Library

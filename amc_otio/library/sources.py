@@ -20,7 +20,6 @@ MEDIA_SUFFIXES = frozenset({
 _END = 1 << 20
 _PROBE = 1 << 16
 _PROBES = 8
-_BLOCK = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -128,21 +127,6 @@ def content_key(path: Path) -> str:
         for start, length in spans:
             file.seek(start)
             digest.update(file.read(length))
-    return digest.hexdigest()
-
-
-def full_hash(path: Path) -> str:
-    """Return the SHA-256 of the whole file, 64 hexadecimal digits.
-
-    Raises
-    ------
-    OSError
-        When the file cannot be read.
-    """
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
     return digest.hexdigest()
 
 

@@ -7,15 +7,14 @@ sound into the edit.
 
 from __future__ import annotations
 
-import hashlib
 import os
-import stat
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from amc_otio.errors import MediaError
+from amc_otio.media.files import full_hash, why_not_a_file
 from amc_otio.media.urls import Address, components, map_path, parse_path_map, split_url
 
 __all__ = ["MAX_FILES", "Locator", "parse_path_map", "split_url"]
@@ -169,19 +168,6 @@ def _walk(root: Path) -> _NameIndex:
     return _NameIndex(by_name, cut_short=False)
 
 
-def why_not_a_file(path: Path) -> str:
-    """Return in words why `path` cannot be read as a media file, or an empty string."""
-    try:
-        mode = path.stat().st_mode
-    except OSError as error:
-        return f"the file cannot be reached ({error.strerror or error})"
-    if stat.S_ISREG(mode):
-        return ""
-    if stat.S_ISDIR(mode):
-        return "it is a folder, not a file"
-    return "it is not a regular file (a device, a pipe or a socket)"
-
-
 def _spelled_on_disk(path: Path) -> Path | None:
     """Return `path` as the disk spells it: systems differ in whether é is one code point (NFC) or two (NFD)."""
     try:
@@ -274,17 +260,13 @@ def _one_of_each_content(paths: list[Path]) -> list[Path]:
     for group in same_size.values():
         by_content: dict[str, Path] = {}
         for path in group:
-            by_content.setdefault(_sha256(path) if len(group) > 1 else "", path)
+            by_content.setdefault(_hash(path) if len(group) > 1 else "", path)
         kept += by_content.values()
     return sorted(kept)
 
 
-def _sha256(path: Path) -> str:
-    result = hashlib.sha256()
+def _hash(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                result.update(block)
+        return full_hash(path)
     except OSError as error:
         raise MediaError(path, f"cannot be read ({error.strerror})", "check its permissions") from error
-    return result.hexdigest()

@@ -8,6 +8,7 @@ Apple's AIFF-C specification.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -56,12 +57,7 @@ def _read_riff(file: BinaryIO) -> WaveHeader:
     data_bytes: int | None = None
     data64: int | None = None
     compressed = False
-    for _ in range(_MAX_CHUNKS):
-        head = file.read(8)
-        if len(head) < 8:
-            break
-        name, size = struct.unpack("<4sI", head)
-        start = file.tell()
+    for name, size, start in _chunks(file, "<4sI"):
         if name == b"ds64":
             _, data64 = struct.unpack("<QQ", file.read(16))
         elif name == b"fmt ":
@@ -88,14 +84,19 @@ def _read_riff(file: BinaryIO) -> WaveHeader:
 
 
 def _read_aiff(file: BinaryIO) -> WaveHeader:
-    for _ in range(_MAX_CHUNKS):
-        head = file.read(8)
-        if len(head) < 8:
-            break
-        name, size = struct.unpack(">4sI", head)
-        start = file.tell()
+    for name, size, start in _chunks(file, ">4sI"):
         if name == b"COMM":
             _, frames = struct.unpack(">hI", file.read(6))
             return WaveHeader(frames=frames or None)
         file.seek(start + size + (size & 1))
     return WaveHeader()
+
+
+def _chunks(file: BinaryIO, head_format: str) -> Iterator[tuple[bytes, int, int]]:
+    """Yield the name, size and place of each chunk's body; the caller seeks to the end of it before the next."""
+    for _ in range(_MAX_CHUNKS):
+        head = file.read(8)
+        if len(head) < 8:
+            return
+        name, size = struct.unpack(head_format, head)
+        yield name, size, file.tell()

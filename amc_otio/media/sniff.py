@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from amc_otio.errors import MediaError
-from amc_otio.media.locate import why_not_a_file
+from amc_otio.media.files import why_not_a_file
 
 _PLAYLISTS = (
     (b"#EXTM3U", "an HLS or M3U playlist"),
@@ -22,6 +22,8 @@ _PLAYLISTS = (
     (b"v=0\n", "a network session description (SDP)"),
 )
 _RIFF_FAMILY = (b"RIFF", b"RIFX", b"RF64", b"BW64")
+#: Every byte that text may hold: all but the control characters that only other data has.
+_TEXT_BYTES = bytes(b for b in range(256) if b in b"\t\n\r\f" or (b >= 32 and b != 127))
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,7 @@ def _refuse_text(path: Path, head: bytes) -> None:
         raise MediaError(path, "it is an XML or HTML document, not media", "relink the clip to a media file")
     if not head.strip(b"\0"):
         raise MediaError(path, "it begins with nothing but zeros: the copy is not complete", "copy it again")
-    printable = sum(1 for b in head if b in b"\t\n\r\f" or 32 <= b < 127 or b >= 128)
-    if printable == len(head) and _is_utf8(head):
+    if not head.translate(None, _TEXT_BYTES) and _is_utf8(head):
         raise MediaError(path, "it is text, not media", "relink the clip to a media file")
 
 
