@@ -1,20 +1,18 @@
-"""PyAV's frames as arrays, and runs of them; and small texts of containers."""
+"""Decoded frames as arrays: converted, gathered into longer ones, and put where a span wants them."""
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from amc_otio.media.streams import Piece
+from amc_otio.media.streams import AudioStream, Piece
 
-_ATTACHED_PIC = 0x400
+#: So many frames at a file's beginning show how long a codec's frames are.
+HEAD_FRAMES = 5
 
 
 @dataclass
@@ -61,12 +59,6 @@ class Gathered:
         self.arrays, self.count = [], 0
 
 
-def codec_name(context: Any) -> str:
-    """Name the codec, not FFmpeg's decoder of it (``mp3float`` is mp3)."""
-    name = str(getattr(context.codec, "canonical_name", "") or context.name)
-    return {"mp3float": "mp3", "libopus": "opus", "libvorbis": "vorbis"}.get(name, name)
-
-
 def as_float(frame: Any) -> NDArray[np.float32]:
     """Convert a PyAV frame to (channels, n) float32; 24-bit PCM comes as 32-bit integers and stays exact."""
     raw = frame.to_ndarray()
@@ -86,36 +78,6 @@ def paste(out: NDArray[np.float32], start: int, position: int, samples: NDArray[
         out[:, first - start : last - start] = samples[:, first - position : last - position]
 
 
-def clock_seconds(text: str) -> Fraction | None:
-    """Read Matroska's ``HH:MM:SS.nnnnnnnnn``."""
-    parts = text.strip().split(":")
-    if len(parts) != 3:
-        return None
-    with contextlib.suppress(ValueError, ZeroDivisionError):
-        return int(parts[0]) * 3600 + int(parts[1]) * 60 + Fraction(parts[2])
-    return None
-
-
-def why_not_media(path: Path, error: BaseException) -> str:
-    with path.open("rb") as file:
-        head = file.read(12)
-    if head[4:8] in (b"ftyp", b"mdat", b"wide", b"free", b"skip"):
-        return "its index (moov) is missing or damaged: the recording or the copy was cut short"
-    if isinstance(error, PermissionError):
-        return "it may not be read"
-    return "it is not a media file that can be read"
-
-
-def has_xing_header(path: Path) -> bool:
-    """Tell whether an MP3 file counts its frames in its first frame; otherwise its length is only estimated."""
-    with path.open("rb") as file:
-        head = file.read(1 << 18)
-    return b"Xing" in head or b"Info" in head
-
-
-def is_cover(stream: Any) -> bool:
-    """Tell whether a video stream is only an attached picture, such as an album's cover."""
-    disposition = getattr(stream, "disposition", None)  # PyAV 14 and later
-    if disposition is not None:
-        return bool(int(disposition) & _ATTACHED_PIC)
-    return stream.codec_context.name in ("png", "mjpeg", "bmp", "gif") and stream.frames <= 1
+def silence(stream: AudioStream, count: int) -> NDArray[np.float32]:
+    """Return zeros (channels, count) float32 for a span of `stream`."""
+    return np.zeros((stream.channels, count), np.float32)
