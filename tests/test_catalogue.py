@@ -15,7 +15,8 @@ from library_helpers import KEY
 from amc_otio.errors import LibraryError
 from amc_otio.library import catalogue as module
 from amc_otio.library.catalogue import Catalogue, CatalogueDamaged, ShardRow, SourceRow, salvage_sources
-from amc_otio.library.sources import content_key, find_sources, full_hash
+from amc_otio.library.sources import content_key, find_sources
+from amc_otio.media.files import full_hash
 
 SHARD = ShardRow("a" * 64, KEY.digest, 3, 120_000, 999, "f" * 64, f"{KEY.folder}/{'a' * 64}.safetensors", ("odd",))
 
