@@ -55,9 +55,9 @@ class MatchSettings:
     """Largest loudness jump that is still proposed, in LU; 0 is any."""
     silence_dbfs: float = -70.0
     """A window below this level is silent and is never a match."""
-    near_duplicate: float = 0.5
-    """Two matches at least this alike are compared as waveforms; the same recording is proposed once. Copies that begin
-    elsewhere are as little alike as 0.75; above 1 nothing is compared."""
+    near_duplicate: float = 0.7
+    """Two matches at least this alike are compared as waveforms; the same recording is proposed once. Copies that
+    begin elsewhere are as little alike as 0.75; above 1 nothing is compared."""
     index: str = "auto"
 
 

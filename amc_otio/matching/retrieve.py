@@ -64,9 +64,11 @@ class _Kept:
 
 
 def _keep(sound: Sound, start: int, content_key: str, vector: NDArray[np.float32] | None) -> _Kept:
-    first = round(start * duplicates.RATE / ANALYSIS_RATE) - duplicates.AROUND_S * duplicates.RATE
-    count = (2 * duplicates.AROUND_S + 1) * duplicates.RATE
-    stretch = decode_mono(sound.path, first, count, duplicates.RATE, sound.channels)
+    rate, around = duplicates.RATE, duplicates.AROUND_S * duplicates.RATE
+    at, length = (round(samples * rate / ANALYSIS_RATE) for samples in (start, sound.length))
+    # A second of silence beyond the file's ends lets a copy that begins elsewhere overlap them.
+    first, last = max(at - around, -rate), min(at + rate + around, length + rate)
+    stretch = decode_mono(sound.path, first, last - first, rate, sound.channels)
     return _Kept(sound.path.name, content_key, vector, make_stretch(stretch))
 
 
@@ -247,16 +249,20 @@ def _twin(query: Query, query_key: str, hit: Hit, kept: list[_Kept], threshold: 
     """Say which sound that is taken already a hit is a copy of, or None; the outgoing sound is taken first."""
     if not kept:
         kept.append(_keep(query.sound, query.start, query_key, None))
-    window: Template | None = None
+    samples: NDArray[np.float32] | None = None
+    windows: dict[int, Template | None] = {}
     for earlier in kept:
         if earlier.content_key == hit.content_key:
             continue  # the rules on a file's own windows are not these
         likeness = hit.similarity if earlier.vector is None else float(earlier.vector @ hit.vector)
         if likeness < threshold:
             continue
-        if window is None:
+        if samples is None:
             samples = read_at(Sound(hit.path, 0, None), hit.start, duplicates.RATE)
-            window = make_template(samples, earlier.stretch.size)
+        size = earlier.stretch.size
+        if size not in windows:
+            windows[size] = make_template(samples, size)
+        window = windows[size]
         if window is None:
             return None
         if same_recording(window, earlier.stretch):
