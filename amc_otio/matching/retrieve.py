@@ -28,6 +28,10 @@ MAX_REFUSALS: Final = 50
 """Refusals kept with a proposal; the rest are counted by reason."""
 
 
+_ANOTHER_POINT_MS: Final = 60
+"""Beyond a frame and a hop the grid did not move the point that Max-SS found on its own hop: it found another."""
+
+
 @dataclass(frozen=True)
 class Hit:
     """A window of the library that is near to the query.
@@ -286,6 +290,8 @@ def _reasons(scores: Scores, join: Join) -> tuple[str, ...]:
     if join.clamped_by:
         reasons.append(f"fade limited by the {' and the '.join(join.clamped_by)}")
     moved = max(abs(ms) for ms in join.moved_ms)
-    if moved >= 0.5:
+    if moved > _ANOTHER_POINT_MS:
+        reasons.append(f"on the frame grid another point meets better, {moved:.0f} ms away")
+    elif moved >= 0.5:
         reasons.append(f"the frame grid moved the join by {moved:.0f} ms")
     return tuple(reasons)
