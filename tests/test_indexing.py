@@ -63,8 +63,8 @@ def test_a_second_run_embeds_nothing_and_reads_no_source(
     library: Library, sounds: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = library.index([sounds], "mfcc", workers=1)
-    monkeypatch.setattr("amc_otio.library.indexing.content_key", None)
-    monkeypatch.setattr("amc_otio.library.indexing.embed_source", None)
+    monkeypatch.setattr("amc_otio.library.plan.content_key", None)
+    monkeypatch.setattr("amc_otio.library.executors.embed_source", None)
     second = library.index([sounds], "mfcc", workers=1)
     assert (second.embedded, second.reused) == (0, 5)
     assert (second.windows, second.seconds) == (first.windows, first.seconds)
@@ -109,8 +109,8 @@ def test_small_files_grouped_or_alone_give_the_same_library(
 ) -> None:
     contents = []
     for limit in (1, 64):
-        monkeypatch.setattr("amc_otio.library.indexing._GROUP_FILES", limit)
-        monkeypatch.setattr("amc_otio.library.indexing._JOBS_A_WORKER", 1)
+        monkeypatch.setattr("amc_otio.library.plan._GROUP_FILES", limit)
+        monkeypatch.setattr("amc_otio.library.plan._JOBS_A_WORKER", 1)
         folder = tmp_path / f"lib{limit}"
         with Library.open(folder) as library:
             library.index([sounds], "mfcc", workers=1)
@@ -201,7 +201,7 @@ def test_a_file_that_changes_while_it_is_read_is_not_kept(
 def test_a_full_disk_ends_the_run_in_words_and_keeps_what_was_done(
     library: Library, sounds: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("amc_otio.library.indexing._GROUP_FILES", 1)
+    monkeypatch.setattr("amc_otio.library.plan._GROUP_FILES", 1)
     real = jobs_module.write_atomically
     written = []
 
@@ -220,7 +220,7 @@ def test_a_full_disk_ends_the_run_in_words_and_keeps_what_was_done(
 
 
 def test_progress_goes_from_nothing_to_all(library: Library, sounds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("amc_otio.library.indexing._GROUP_FILES", 1)
+    monkeypatch.setattr("amc_otio.library.plan._GROUP_FILES", 1)
     told: list[Progress] = []
     library.index([sounds, sounds / "gone.wav"], "mfcc", workers=1, progress=told.append)
     assert told[0].done == 1  # what is not there is soon done
@@ -329,7 +329,7 @@ def test_a_farm_whose_workers_die_is_an_error_in_words(library: Library, sounds:
 def test_a_decoder_that_crashes_its_process_fails_its_own_file_only(
     library: Library, sounds: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("amc_otio.library.indexing._embed_in_worker", crash_on_two)
+    monkeypatch.setattr("amc_otio.library.executors._embed_in_worker", crash_on_two)
     report = library.index([sounds], "mfcc", workers=2)
     assert report.embedded + report.reused == 4  # a shard may have been written just before the crash
     assert len(library.searcher("mfcc").paths) == 4

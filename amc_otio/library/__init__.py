@@ -1,9 +1,16 @@
 """What has been embedded, on disk: catalogue, vectors, index, search."""
 
 from amc_otio.library.index import annoy_available
-from amc_otio.library.indexing import IndexReport, Progress
 from amc_otio.library.layout import LibraryWarning
-from amc_otio.library.library import Library, LibraryInfo, PruneReport, RepresentationInfo, VerifyReport
+from amc_otio.library.library import Library
+from amc_otio.library.reports import (
+    IndexReport,
+    LibraryInfo,
+    Progress,
+    PruneReport,
+    RepresentationInfo,
+    VerifyReport,
+)
 from amc_otio.library.search import Searcher, Window
 
 __all__ = [

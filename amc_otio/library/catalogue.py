@@ -62,6 +62,14 @@ class SourceRow:
         """Return whether the file on disk still has the size and time of change of this row."""
         return (self.size, self.mtime_ns) == (file.size, file.mtime_ns)
 
+    def look(self) -> bool | None:
+        """Look at the file: None when it is offline, else whether it is still what was embedded."""
+        try:
+            status = self.path.stat()
+        except (OSError, ValueError):
+            return None
+        return (status.st_size, status.st_mtime_ns) == (self.size, self.mtime_ns)
+
 
 @dataclass(frozen=True)
 class ShardRow:

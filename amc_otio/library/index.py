@@ -22,7 +22,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from amc_otio.library.layout import Layout, LibraryWarning, RunLock, fsync_folder, temporary_name, write_atomically
+from amc_otio.library.layout import (
+    Layout,
+    LibraryWarning,
+    RunLock,
+    fsync_folder,
+    remove,
+    temporary_name,
+    write_atomically,
+)
 from amc_otio.library.search import nearest_rows
 from amc_otio.media.files import full_hash
 
@@ -320,7 +328,5 @@ def remove_index(beside: Path) -> int:
     freed = 0
     for path in (beside, beside.with_suffix(".ann")):
         with contextlib.suppress(OSError):
-            size = path.stat().st_size
-            path.unlink()
-            freed += size
+            freed += remove(path)
     return freed

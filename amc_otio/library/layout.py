@@ -243,3 +243,17 @@ def os_error_in_words(thing: object, error: OSError) -> LibraryError:
 
 def _is_temporary(name: str) -> bool:
     return name.startswith(TEMPORARY_PREFIX)
+
+
+def size_of(path: Path) -> int:
+    """Return a file's size in bytes, 0 when it is not there."""
+    with contextlib.suppress(OSError):
+        return path.stat().st_size
+    return 0
+
+
+def remove(path: Path) -> int:
+    """Remove a file, if it is there, and return the bytes freed."""
+    size = size_of(path)
+    path.unlink(missing_ok=True)
+    return size
