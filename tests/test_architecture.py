@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,19 @@ def test_imports_run_one_way(room: str):
     for file in sorted((PACKAGE / room).glob("*.py")):
         beyond = imported(file) - {room} - PLAIN - MAY[room] - {"__version__"}
         assert not beyond, f"{file.relative_to(PACKAGE)} imports {sorted(beyond)}"
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_the_modules_of_a_room_import_each_other_one_way(room: str):
+    files = {f"amc_otio.{room}.{file.stem}": file for file in (PACKAGE / room).glob("[!_]*.py")}
+    imports = {}
+    for name, file in files.items():
+        found = set()
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        imports[name] = found & set(files)
+    TopologicalSorter(imports).prepare()  # raises CycleError, which names the circle
 
 
 def test_nobody_imports_the_command_line():
