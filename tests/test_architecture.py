@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "amc_otio"
-ROOMS = ("timeline", "media", "representations", "library", "joining", "matching", "evaluation", "cli")
+ROOMS = ("timeline", "media", "representations", "library", "joining", "proposals", "matching", "evaluation", "cli")
 
 # What each room may import besides itself and the plain modules errors, config and codec.
 MAY = {
@@ -21,6 +21,7 @@ MAY = {
     "evaluation": set(),
     "library": {"representations", "media"},
     "joining": {"representations"},
+    "proposals": {"joining", "timeline"},
     "matching": {"joining", "library", "representations", "media", "timeline", "proposals"},
 }
 PLAIN = {"errors", "config", "codec"}

@@ -8,14 +8,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from amc_otio.config import ANALYSIS_RATE, check
 from amc_otio.errors import ProposalsError, UsageError
 from amc_otio.joining.fades import FADE_LAWS
-
-if TYPE_CHECKING:
-    from amc_otio.proposals import Candidate, Proposal, Proposals
+from amc_otio.proposals.records import Candidate, Proposal, Proposals
 
 LONGEST_S: Final = 10**7
 """No time in a proposals file is longer than this, in seconds (116 days)."""
