@@ -14,13 +14,13 @@ HERE = Path(__file__).resolve().parent
 
 # name, file, media rate, media frames, first frame used, frames used
 SHOTS = [
-    ("Sintel snow", "media/sintel_trailer.mp4", 24, 1246, 288, 46),
-    ("Sintel gate", "media/sintel_trailer.mp4", 24, 1246, 334, 62),
-    ("Sintel city", "media/sintel_trailer.mp4", 24, 1246, 571, 50),
-    ("Bunny meadow", "media/bbb_opening_25fps.mp4", 25, 131, 30, 50),
-    ("Sintel spear", "media/sintel_trailer.mp4", 24, 1246, 621, 37),
-    ("Sintel fight", "media/sintel_trailer.mp4", 24, 1246, 672, 46),
-    ("Sintel dragon", "media/sintel_trailer.mp4", 24, 1246, 840, 72),
+    ("Shaman", "media/sintel_trailer.mp4", 24, 1246, 288, 46),
+    ("Sintel listens", "media/sintel_trailer.mp4", 24, 1246, 334, 62),
+    ("Ruined city", "media/sintel_trailer.mp4", 24, 1246, 571, 50),
+    ("Bunny wakes", "media/bbb_opening_25fps.mp4", 25, 131, 30, 50),
+    ("Dragons", "media/sintel_trailer.mp4", 24, 1246, 621, 37),
+    ("Sintel and dragon", "media/sintel_trailer.mp4", 24, 1246, 672, 46),
+    ("Desert", "media/sintel_trailer.mp4", 24, 1246, 840, 72),
 ]
 
 
