@@ -170,7 +170,7 @@ def test_bundles_in_and_out(tmp_path: Path, edit: Path, library: Path, examples:
     assert run("match", edit, "-o", new, *options(library, examples), "--index", "A1:1") == 0
     assert transitions(read(new))
     # And a bundle is read again, its media inside.
-    assert run("match", new, "-o", tmp_path / "again.otio", "--library", tmp_path / "l2", "--mode", "align") in (0, 7)
+    assert run("match", new, "-o", tmp_path / "again.otio", "--library", tmp_path / "l2", "--mode", "align") == 0
 
 
 def test_a_picture_only_timeline_gets_a_sound_track(tmp_path: Path, edit: Path, library: Path, examples: Path):
@@ -195,14 +195,14 @@ def test_sound_tracks_that_count_samples(tmp_path: Path, edit: Path, library: Pa
     timeline = read(edit)
     for clip in timeline.tracks[1]:
         clip.media_reference.target_url = str(examples / clip.media_reference.target_url)
-        for name in ("source_range",):
-            r = getattr(clip, name)
-            setattr(clip, name, TR(r.start_time.rescaled_to(48000), r.duration.rescaled_to(48000)))
+        used = clip.source_range
+        clip.source_range = TR(used.start_time.rescaled_to(48000), used.duration.rescaled_to(48000))
     timeline.tracks.pop(0)
     source, new = tmp_path / "a.otio", tmp_path / "new.otio"
     timeline.to_json_file(str(source))
     assert run("match", source, "-o", new, *options(library, examples), "--index", "A1:1") == 0
-    (cut,) = [c for c in list(read(new).tracks[0])[:1]]
+    made = read(new)
+    cut = made.tracks[0][0]
     assert cut.source_range.duration.rate == 48000
     assert cut.source_range.duration.value == int(cut.source_range.duration.value)
 
