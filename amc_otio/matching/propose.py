@@ -112,19 +112,21 @@ def _hits(
     searcher: Searcher, vector: NDArray[np.float32], indices: NDArray[np.int64], similarities: NDArray[np.float32]
 ) -> Iterator[Hit]:
     """The first hits, then more as long as they are asked for."""
-    seen = 0
+    told: set[int] = set()
     while True:
-        found = [(int(i), float(s)) for i, s in zip(indices, similarities, strict=True) if i >= 0][seen:]
+        # An approximate index may rank a wider search otherwise: what was told is known by its window, not its place.
+        pairs = ((int(i), float(s)) for i, s in zip(indices, similarities, strict=True) if i >= 0)
+        found = [(i, s) for i, s in pairs if i not in told]
         if not found:
             return
+        told.update(i for i, _ in found)
         rows = searcher.vectors(np.array([i for i, _ in found], dtype=np.int64))
         for (index, similarity), row in zip(found, rows, strict=True):
             window = searcher.window(index)
             yield Hit(window.path, window.content_key, window.start, window.valid, window.loudness, similarity, row)
-        seen += len(found)
-        if seen >= len(searcher):
+        if len(told) >= len(searcher):
             return
-        wider, scores = searcher.search(vector[None], min(4 * seen, len(searcher)))
+        wider, scores = searcher.search(vector[None], min(4 * len(told), len(searcher)))
         indices, similarities = wider[0], scores[0]
 
 
