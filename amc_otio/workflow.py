@@ -36,7 +36,7 @@ from amc_otio.timeline.rational import TimeRange, exact_rate, from_seconds, seco
 from amc_otio.timeline.read import LoadedTimeline, read_timeline
 from amc_otio.timeline.revert import revert as revert_run
 from amc_otio.timeline.select import Selection, select
-from amc_otio.timeline.undo import Record, fill_ranges, owned_references
+from amc_otio.timeline.undo import Record, fill_ranges, last_track_added, owned_references
 from amc_otio.timeline.write import (
     EXACT_SUFFIXES,
     check_output,
@@ -48,8 +48,6 @@ from amc_otio.timeline.write import (
     write_json,
     write_timeline,
 )
-
-Note = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -259,7 +257,7 @@ def apply(
     timeline = loaded.timeline
     records: list[Record] = []
     if loaded.sound_track_added:
-        records.append({"change": "track", "index": len(timeline.tracks) - 1})
+        records.append(last_track_added(timeline))
         notes += ("the timeline has no audio track; one with its clips' sound was added",)
     if proposals.timeline.ranges:
         records.append(_fill_ranges(timeline, proposals.timeline.ranges))

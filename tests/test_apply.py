@@ -19,7 +19,7 @@ from amc_otio.timeline.edits import Edit, RetrievedShot, TrackCut
 from amc_otio.timeline.equality import fields, same_fields
 from amc_otio.timeline.rational import exact_rate, seconds
 from amc_otio.timeline.revert import revert
-from amc_otio.timeline.undo import add_track
+from amc_otio.timeline.undo import last_track_added
 from amc_otio.timeline.write import check_output, rebase_media, stamp, write_timeline
 
 RT, TR = otio.opentime.RationalTime, otio.opentime.TimeRange
@@ -240,7 +240,8 @@ def test_revert_refuses_what_was_edited_since():
 def test_an_added_sound_track_is_undone():
     before = timeline()
     new = before.clone()
-    record = add_track(new, otio.schema.Track("A9", kind=otio.schema.TrackKind.Audio))
+    new.tracks.append(otio.schema.Track("A9", kind=otio.schema.TrackKind.Audio))
+    record = last_track_added(new)
     stamp(new, {}, [record])
     assert fields(revert(new)) == fields(before)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from fractions import Fraction
 from functools import lru_cache
-from math import floor
 from typing import Final, TypeAlias
 
 import opentimelineio as otio
@@ -45,16 +44,6 @@ def from_frames(frames: int, rate: Fraction) -> RationalTime:
     return RationalTime(float(frames), float(rate))
 
 
-def whole_frames(value: Fraction, rate: Fraction) -> int:
-    """Return the number of whole frames that fit into `value` seconds."""
-    return floor(value * rate)
-
-
 def end(time_range: TimeRange) -> Fraction:
     """Exact end of a range in seconds, exclusive."""
     return seconds(time_range.start_time) + seconds(time_range.duration)
-
-
-def to_samples(value: Fraction, sample_rate: int) -> int:
-    """Nearest sample of a time in seconds."""
-    return round(value * sample_rate)

@@ -46,9 +46,8 @@ def add_marker(timeline: otio.schema.Timeline, marker: otio.schema.Marker) -> Re
     return {"change": "marker", "marker": _text(marker)}
 
 
-def add_track(timeline: otio.schema.Timeline, track: otio.schema.Track) -> Record:
-    """Add a track at the end of the top stack; return the record that undoes it."""
-    timeline.tracks.append(track)
+def last_track_added(timeline: otio.schema.Timeline) -> Record:
+    """Return the record that undoes the adding of the top stack's last track."""
     return {"change": "track", "index": len(timeline.tracks) - 1}
 
 
