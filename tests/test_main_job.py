@@ -165,12 +165,36 @@ def test_equal_whole_frames_where_the_format_needs_them(tmp_path: Path, edit: Pa
     assert [(t.in_offset.value, t.out_offset.value) for t in kept] in ([(4.0, 4.0)], [(3.0, 3.0)])
 
 
-def test_bundles_in_and_out(tmp_path: Path, edit: Path, library: Path, examples: Path):
-    new = tmp_path / "new.otioz"
+@pytest.mark.parametrize("suffix", ["otioz", "otiod"])
+def test_bundles_in_and_out(
+    suffix: str, tmp_path: Path, edit: Path, library: Path, examples: Path, monkeypatch: pytest.MonkeyPatch
+):
+    # Relative media is found from the timeline's folder, wherever the command is run.
+    monkeypatch.chdir(tmp_path)
+    new = tmp_path / f"new.{suffix}"
     assert run("match", edit, "-o", new, *options(library, examples), "--index", "A1:1") == 0
-    assert transitions(read(new))
+    made = read(new)
+    assert transitions(made)
+    assert not [c.name for c in made.find_clips() if isinstance(c.media_reference, otio.schema.MissingReference)]
     # And a bundle is read again, its media inside.
     assert run("match", new, "-o", tmp_path / "again.otio", "--library", tmp_path / "l2", "--mode", "align") == 0
+
+
+def test_a_bundle_says_which_media_it_lacks(
+    tmp_path: Path, edit: Path, library: Path, examples: Path, capsys: pytest.CaptureFixture[str]
+):
+    timeline = read(edit)
+    folder = tmp_path / "a b #1"
+    folder.mkdir()
+    for clip in timeline.find_clips():
+        name = Path(clip.media_reference.target_url).name
+        clip.media_reference.target_url = name if "sintel" in name else "gone.mp4"
+        if "sintel" in name and not (folder / name).exists():
+            (folder / name).write_bytes((examples / "media" / name).read_bytes())
+    timeline.to_json_file(str(folder / "edit.otio"))
+    flags = ["--library", library, "--gallery", folder, "--index", "A1:1"]
+    assert run("match", folder / "edit.otio", "-o", tmp_path / "n.otioz", *flags) == 0
+    assert "does not hold the media of 2 clips" in capsys.readouterr().err
 
 
 def test_a_picture_only_timeline_gets_a_sound_track(tmp_path: Path, edit: Path, library: Path, examples: Path):

@@ -92,7 +92,7 @@ def rebase_media(timeline: otio.schema.Timeline, old_base: Path, new_base: Path)
 
 def rebased_url(url: str, old_base: Path, new_base: Path) -> str:
     """A relative reference as it reads from another folder; any other, or one without a file, unchanged."""
-    if not url or "://" in url or url.startswith(("/", "\\", "file:")) or PureWindowsPath(url).drive:
+    if not _is_relative(url):
         return url
     if old_base.absolute() == new_base.absolute():
         return url
@@ -100,6 +100,10 @@ def rebased_url(url: str, old_base: Path, new_base: Path) -> str:
         return _relative(old_base / url, new_base)
     decoded = unquote(url)
     return quote(_relative(old_base / decoded, new_base)) if (old_base / decoded).exists() else url
+
+
+def _is_relative(url: str) -> bool:
+    return bool(url) and not ("://" in url or url.startswith(("/", "\\", "file:")) or PureWindowsPath(url).drive)
 
 
 def _relative(file: Path, folder: Path) -> str:
@@ -189,7 +193,8 @@ def _write_and_read(timeline: otio.schema.Timeline, temporary: Path, path: Path)
         if path.suffix == ".otio":
             timeline.to_json_file(str(temporary))
         else:
-            otio.adapters.write_to_file(timeline, str(temporary), **arguments)
+            bundled = _with_absolute_media(timeline, path.parent) if arguments else timeline
+            otio.adapters.write_to_file(bundled, str(temporary), **arguments)
         read = otio.adapters.read_from_file(str(temporary))
     except Exception as error:
         reason = str(error).strip() or type(error).__name__
@@ -199,6 +204,20 @@ def _write_and_read(timeline: otio.schema.Timeline, temporary: Path, path: Path)
     if path.suffix == ".otio" and not same_fields(fields(read), fields(timeline)):
         raise OutputError(path, "what was written does not read back equal", "report this as a bug")
     return read
+
+
+def _with_absolute_media(timeline: otio.schema.Timeline, base: Path) -> otio.schema.Timeline:
+    """A copy whose relative media references are absolute: OTIO's bundlers look for them from the working folder."""
+    copy = timeline.clone()
+    for reference in external_references(copy):
+        url = reference.target_url
+        if not _is_relative(url):
+            continue
+        for spelling in (url, unquote(url)):
+            if (base / spelling).exists():
+                reference.target_url = (base / spelling).resolve().as_uri()
+                break
+    return copy
 
 
 def what_was_lost(timeline: otio.schema.Timeline, read: otio.core.SerializableObject, suffix: str) -> tuple[str, ...]:
@@ -211,9 +230,17 @@ def what_was_lost(timeline: otio.schema.Timeline, read: otio.core.SerializableOb
         lost.append(f"{suffix} dropped the audio tracks: only the picture cuts are in the file")
     elif sum(after) < sum(before):
         lost.append(f"{suffix} kept {sum(after)} of {sum(before)} audio crossfades")
+    missing = _missing(read) - _missing(timeline)
+    if suffix in (".otioz", ".otiod") and missing > 0:
+        lost.append(f"{suffix} does not hold the media of {missing} clips, whose files were not found")
     if lost:
         lost.append("the sidecar holds every join; write .otio to keep them")
     return tuple(lost)
+
+
+def _missing(container: otio.core.SerializableObject) -> int:
+    """Clips without media."""
+    return sum(isinstance(clip.media_reference, otio.schema.MissingReference) for clip in container.find_clips())
 
 
 def _sound(container: otio.core.SerializableObject) -> list[int]:
