@@ -41,6 +41,8 @@ class MatchSettings:
     """What counts as a match (section 2.1 and the editor's constraints)."""
 
     representation: str = "sfx"
+    weights: str = ""
+    """Weights of the representation, where it takes some; empty is its own."""
     k: int = 10
     query: str = "before"
     neighbourhood_s: float = 5.0
@@ -59,6 +61,11 @@ class MatchSettings:
     """Two matches at least this alike are compared as waveforms; the same recording is proposed once. Copies that
     begin elsewhere are as little alike as 0.75; above 1 nothing is compared."""
     index: str = "auto"
+
+    @property
+    def weights_path(self) -> Path | None:
+        """The weights file that was asked for; ``~`` is the home folder."""
+        return Path(self.weights).expanduser() if self.weights else None
 
 
 @dataclass(frozen=True)

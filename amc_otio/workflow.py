@@ -142,7 +142,8 @@ def propose(
     sources, settings, reporter = sources or Sources(), settings or Settings(), reporter or Reporter()
     # All that can be known without indexing comes first: a run that cannot succeed leaves no library behind.
     _check_sources(sources)
-    representation = create(settings.match.representation)
+    weights = settings.match.weights_path
+    representation = create(settings.match.representation, weights=weights)
     loaded = read_timeline(edit, name=timeline_name, rate=timeline_rate)
     notes = list(loaded.notes)
     locator = Locator(base=loaded.base, path_maps=sources.path_maps, search_roots=sources.search_roots)
@@ -159,13 +160,17 @@ def propose(
     def searcher() -> Searcher:
         with Library.open(folder) as library:
             report = library.index(
-                paths, settings.match.representation, workers=sources.workers, progress=reporter.indexing
+                paths,
+                settings.match.representation,
+                workers=sources.workers,
+                progress=reporter.indexing,
+                weights=weights,
             )
             notes.extend(f"{path.name}: {reason}" for path, reason in report.failed)
             notes.extend(report.problems)
             if not report.windows:
                 raise _nothing_heard(report)
-            return library.searcher(representation, paths=paths, kind=settings.match.index)
+            return library.searcher(representation, paths=paths, kind=settings.match.index, weights=weights)
 
     proposals = propose_points(
         loaded, chosen, media, None if align else searcher, representation, settings, reporter.matching
@@ -327,6 +332,7 @@ def index(
     representation: str,
     verify: bool = False,
     progress: Callable[[Any], None] | None = None,
+    weights: Path | None = None,
 ) -> IndexReport:
     """Build or refresh a library from files, folders and timelines (`Sources.gallery`).
 
@@ -336,10 +342,12 @@ def index(
         A file that cannot be read is in the report, not an error.
     """
     _check_sources(sources)
-    create(representation)
+    create(representation, weights=weights)
     paths = gallery_paths(sources, None)
     with Library.open(library) as opened:
-        return opened.index(paths, representation, workers=sources.workers, verify=verify, progress=progress)
+        return opened.index(
+            paths, representation, workers=sources.workers, verify=verify, progress=progress, weights=weights
+        )
 
 
 def revert(edit: Path, output: Path, force: bool = False, dry_run: bool = False) -> Path:

@@ -7,16 +7,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from amc_otio.cli.arguments import (
+    check_folder,
+    choices_of,
+    console_of,
+    make_folder,
+    path_maps_of,
+    rate_of,
+    reporter_for,
+    selection_of,
+    settings_of,
+    sources_of,
+)
 from amc_otio.cli.console import Console
-from amc_otio.errors import AmcError, MediaError, UsageError, one_line
+from amc_otio.errors import AmcError, MediaError
 
 if TYPE_CHECKING:
-    from fractions import Fraction
-
-    from amc_otio.config import Settings
     from amc_otio.proposals import Candidate, Proposal
-    from amc_otio.timeline.select import Selection
-    from amc_otio.workflow import Sources, Written
+    from amc_otio.workflow import Written
 
 
 def match(arguments: argparse.Namespace) -> int:
@@ -26,23 +34,23 @@ def match(arguments: argparse.Namespace) -> int:
     from amc_otio.proposals import write_proposals
     from amc_otio.timeline.write import check_new_file
 
-    console = _console(arguments)
-    settings = _settings(arguments)
+    console = console_of(arguments)
+    settings = settings_of(arguments)
     if arguments.proposals is not None:
         check_new_file(arguments.proposals, arguments.edit, arguments.force)
     if arguments.preview is not None:
-        _check_folder(arguments.preview)
+        check_folder(arguments.preview)
     proposals, written = workflow.match(
         arguments.edit,
         arguments.output,
-        _sources(arguments),
-        _selection(arguments),
+        sources_of(arguments),
+        selection_of(arguments),
         settings,
-        _reporter(console),
+        reporter_for(console),
         force=arguments.force,
         dry_run=arguments.dry_run,
         timeline_name=arguments.timeline,
-        timeline_rate=_rate(arguments),
+        timeline_rate=rate_of(arguments),
     )
     if arguments.proposals and not arguments.dry_run:
         write_proposals(proposals, arguments.proposals)
@@ -70,16 +78,16 @@ def propose(arguments: argparse.Namespace) -> int:
     from amc_otio.proposals import write_proposals
     from amc_otio.timeline.write import check_new_file
 
-    console = _console(arguments)
+    console = console_of(arguments)
     check_new_file(arguments.output, arguments.edit, arguments.force)
     proposals = workflow.propose(
         arguments.edit,
-        _sources(arguments),
-        _selection(arguments),
-        _settings(arguments),
-        _reporter(console),
+        sources_of(arguments),
+        selection_of(arguments),
+        settings_of(arguments),
+        reporter_for(console),
         arguments.timeline,
-        _rate(arguments),
+        rate_of(arguments),
     )
     found = any(p.candidates for p in proposals.proposals)
     if found and not arguments.dry_run:
@@ -99,12 +107,12 @@ def apply(arguments: argparse.Namespace) -> int:
     from amc_otio.codec import encode
     from amc_otio.proposals import read_proposals
 
-    console = _console(arguments)
+    console = console_of(arguments)
     written = workflow.apply(
         arguments.edit,
         read_proposals(arguments.proposals),
         arguments.output,
-        _choices(arguments.choose),
+        choices_of(arguments.choose),
         force=arguments.force,
         dry_run=arguments.dry_run,
     )
@@ -125,9 +133,9 @@ def preview(arguments: argparse.Namespace) -> int:
     """``amc-otio preview``."""
     from amc_otio.proposals import read_proposals
 
-    console = _console(arguments)
+    console = console_of(arguments)
     proposals = read_proposals(arguments.proposals)
-    choices = _choices(arguments.choose)
+    choices = choices_of(arguments.choose)
     if choices is None:
         choices = {n: 1 for n, p in enumerate(proposals.proposals, 1) if p.candidates}
     files, problems = _render(proposals.chosen(choices), arguments.output, arguments.force)
@@ -144,7 +152,7 @@ def revert(arguments: argparse.Namespace) -> int:
     """``amc-otio revert``."""
     from amc_otio import workflow
 
-    console = _console(arguments)
+    console = console_of(arguments)
     output = workflow.revert(arguments.edit, arguments.output, arguments.force, arguments.dry_run)
     verb = "would write" if arguments.dry_run else "wrote"
     console.say(f"{verb} {output}: {arguments.edit.name} as it was before amc-otio's last run")
@@ -158,10 +166,12 @@ def points(arguments: argparse.Namespace) -> int:
     from amc_otio.timeline.read import read_timeline
     from amc_otio.timeline.select import select
 
-    console = _console(arguments)
-    loaded = read_timeline(arguments.edit, name=arguments.timeline, rate=_rate(arguments))
+    console = console_of(arguments)
+    loaded = read_timeline(arguments.edit, name=arguments.timeline, rate=rate_of(arguments))
     console.notes(loaded.notes)
-    found = select(find_edit_points(loaded.timeline, loaded.rate), _selection(arguments), loaded.timeline, loaded.rate)
+    found = select(
+        find_edit_points(loaded.timeline, loaded.rate), selection_of(arguments), loaded.timeline, loaded.rate
+    )
     rows: list[list[str]] = []
     for point in found:
         names = [shot.name if shot is not None else "" for shot in (point.outgoing, point.incoming)]
@@ -178,17 +188,18 @@ def index(arguments: argparse.Namespace) -> int:
     from amc_otio import workflow
     from amc_otio.config import load
 
-    console = _console(arguments)
+    console = console_of(arguments)
     settings = load()
     representation = arguments.representation or settings.match.representation
+    weights = arguments.weights or settings.match.weights_path
     folder = arguments.library or settings.library.beside(Path())
     sources = workflow.Sources(
         gallery=tuple(arguments.paths),
-        path_maps=_path_maps(arguments),
+        path_maps=path_maps_of(arguments),
         search_roots=tuple(arguments.search_root),
         workers=arguments.workers,
     )
-    report = workflow.index(sources, folder, representation, arguments.verify, console.indexing())
+    report = workflow.index(sources, folder, representation, arguments.verify, console.indexing(), weights)
     if report.failed and not report.windows:
         path, reason = report.failed[0]
         more = f" (and {len(report.failed) - 1} more files)" if len(report.failed) > 1 else ""
@@ -218,7 +229,7 @@ def library(arguments: argparse.Namespace) -> int:
     from amc_otio.config import load
     from amc_otio.library.library import Library
 
-    console = _console(arguments)
+    console = console_of(arguments)
     with Library.open(arguments.library or load().library.beside(Path()), create=False) as opened:
         report: Any = getattr(opened, arguments.action)()
     values = dataclasses.asdict(report)
@@ -237,7 +248,7 @@ def doctor(arguments: argparse.Namespace) -> int:
     """``amc-otio doctor``."""
     from amc_otio.doctor import examine
 
-    console = _console(arguments)
+    console = console_of(arguments)
     findings = examine()
     console.table(("", "what", "found"), [(f.state, f.name, f.found) for f in findings])
     for finding in findings:
@@ -252,143 +263,14 @@ def demo(arguments: argparse.Namespace) -> int:
     from amc_otio.codec import encode
     from amc_otio.demo import run_demo
 
-    console = _console(arguments)
-    _check_folder(arguments.output)
-    _make_folder(arguments.output)
-    shown = run_demo(arguments.output, arguments.force, _reporter(console))
+    console = console_of(arguments)
+    check_folder(arguments.output)
+    make_folder(arguments.output)
+    shown = run_demo(arguments.output, arguments.force, reporter_for(console))
     for line in shown.lines:
         console.say(line)
     console.result({"changes": encode(shown.written.changes), "files": [str(f) for f in shown.files]})
     return 0
-
-
-# ---------------------------------------------------------------- from options to settings
-
-# Settings, and the options that give them.
-_OPTIONS = {
-    "match.representation": "representation",
-    "match.k": "k",
-    "match.query": "query",
-    "match.neighbourhood_s": "neighbourhood",
-    "match.per_source": "per_source",
-    "match.min_remaining_s": "min_remaining",
-    "match.max_level_step_lu": "max_level_step",
-    "match.index": "index_kind",
-    "join.method": "method",
-    "join.fade_s": "fade",
-    "join.phi": "phi",
-    "join.convention": "convention",
-    "edit.mode": "mode",
-    "edit.length_s": "length",
-    "edit.short": "short",
-    "edit.offsets": "offsets",
-}
-
-
-def _console(arguments: argparse.Namespace) -> Console:
-    return Console(arguments.json, arguments.quiet, arguments.verbose)
-
-
-def _reporter(console: Console) -> Any:
-    from amc_otio.workflow import Reporter
-
-    return Reporter(console.indexing(), lambda done, total: console.progress(done, total, "matching"))
-
-
-def _settings(arguments: argparse.Namespace) -> Settings:
-    from amc_otio.config import load
-
-    settings = load(arguments.config, arguments.edit.parent)
-    given = {setting: getattr(arguments, name) for setting, name in _OPTIONS.items()}
-    given["match.same_source"] = False if arguments.other_sources else None
-    given["edit.ripple"] = True if arguments.ripple else None
-    given["edit.audio_only"] = True if arguments.audio_only else None
-    try:
-        return settings.replace(given)
-    except UsageError as error:
-        name = _OPTIONS[error.thing].replace("_", "-")
-        raise UsageError(f"-{name}" if len(name) == 1 else f"--{name}", error.reason, error.remedy) from error
-
-
-def _rate(arguments: argparse.Namespace) -> Fraction | None:
-    from amc_otio.timeline.rational import exact_rate
-
-    if arguments.rate is None:
-        return None
-    try:
-        rate = float(arguments.rate)
-    except ValueError:
-        rate = 0.0
-    if not 0 < rate < 100_000:
-        raise UsageError(f"--rate {arguments.rate}", "is no frame rate", "write 25 or 23.976")
-    return exact_rate(rate)
-
-
-def _selection(arguments: argparse.Namespace) -> Selection:
-    from amc_otio.timeline.select import Selection
-
-    return Selection(
-        at=tuple(arguments.at),
-        tracks=tuple(arguments.track),
-        indexes=tuple(arguments.index),
-        markers=tuple(arguments.marker),
-        range=tuple(arguments.range) if arguments.range else None,
-        all=arguments.all,
-    )
-
-
-def _path_maps(arguments: argparse.Namespace) -> tuple[tuple[str, str], ...]:
-    from amc_otio.media.locate import parse_path_map
-
-    return tuple(parse_path_map(text) for text in arguments.map_path)
-
-
-def _sources(arguments: argparse.Namespace) -> Sources:
-    from amc_otio.workflow import Sources
-
-    return Sources(
-        gallery=tuple(arguments.gallery),
-        library=arguments.library,
-        path_maps=_path_maps(arguments),
-        search_roots=tuple(arguments.search_root),
-        workers=arguments.workers,
-    )
-
-
-def _choices(text: str | None) -> dict[int, int] | None:
-    if text is None:
-        return None
-    option = one_line(f"--choose {text}", 60)
-    choices: dict[int, int] = {}
-    for part in text.split(","):
-        number, equals, rank = part.partition("=")
-        if not (equals and number.strip().isdecimal() and rank.strip().isdecimal()):
-            raise UsageError(option, f"'{part}' is not N=RANK", "write it like 1=3,2=1")
-        if max(len(number), len(rank)) > 9:
-            raise UsageError(option, "names an edit point or rank that cannot be", "write it like 1=3,2=1")
-        if int(number) in choices:
-            raise UsageError(option, f"edit point {int(number)} is named twice", "name it once")
-        choices[int(number)] = int(rank)
-    return choices
-
-
-def _check_folder(path: Path) -> None:
-    """Refuse a folder to write into that is something else, or cannot be made."""
-    from amc_otio.errors import OutputError
-
-    if path.exists() and not path.is_dir():
-        raise OutputError(path, "is a file, not a folder", "give another folder")
-    if not path.exists() and not path.parent.is_dir():
-        raise OutputError(path.parent, "is no folder", "make it first or give another folder")
-
-
-def _make_folder(path: Path) -> None:
-    from amc_otio.errors import OutputError
-
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(path, f"cannot be made a folder ({error.strerror})", "give another -o") from error
 
 
 # ---------------------------------------------------------------- from results to words
@@ -400,14 +282,14 @@ def _render(
     """Write the previews; what is wrong with one does not stop the others."""
     from amc_otio.preview import write_preview
 
-    _check_folder(folder)
+    check_folder(folder)
     was_there = folder.exists()
     files: list[str] = []
     problems: list[AmcError] = []
     for proposal, candidate in chosen:
         stem = f"{proposal.point.id.replace(':', '-').replace('/', '-')}.{candidate.rank}"
         try:
-            _make_folder(folder)
+            make_folder(folder)
             written = write_preview(proposal, candidate, folder, stem, force)
             files += [str(p) for p in (written.present, written.plain, written.join) if p is not None]
         except AmcError as error:
