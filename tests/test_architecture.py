@@ -11,13 +11,25 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "amc_otio"
-ROOMS = ("timeline", "media", "representations", "library", "joining", "proposals", "matching", "evaluation", "cli")
+ROOMS = (
+    "timeline",
+    "media",
+    "models",
+    "representations",
+    "library",
+    "joining",
+    "proposals",
+    "matching",
+    "evaluation",
+    "cli",
+)
 
 # What each room may import besides itself and the plain modules errors, config and codec.
 MAY = {
     "timeline": set(),
     "media": set(),
-    "representations": set(),
+    "models": set(),
+    "representations": {"models"},
     "evaluation": set(),
     "library": {"representations", "media"},
     "joining": {"representations"},

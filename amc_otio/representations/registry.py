@@ -34,11 +34,18 @@ def _sfx(threads: int | None, weights: Path | None) -> Representation:
     return SfxRepresentation(threads, weights)
 
 
+def _imagebind(threads: int | None, weights: Path | None) -> Representation:
+    from amc_otio.representations.imagebind import ImageBindRepresentation
+
+    return ImageBindRepresentation(threads, weights)
+
+
 _factories: dict[str, Factory] = {
     "random": _plain("random", "RandomRepresentation"),
     "mfcc": _plain("mfcc", "MfccRepresentation"),
     "mel": _plain("mel", "MelRepresentation"),
     "sfx": _sfx,
+    "imagebind": _imagebind,
 }
 
 

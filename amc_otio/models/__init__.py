@@ -1,0 +1,1 @@
+"""Published networks whose weights the user brings: checked, and converted once to what onnxruntime runs."""
