@@ -73,7 +73,8 @@ def representation(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--representation",
         metavar="NAME",
-        help=f"{', '.join(names()[:-1])} or {names()[-1]} (default: {DEFAULTS.match.representation})",
+        help=f"{', '.join(names()[:-1])} or {names()[-1]} (default: {DEFAULTS.match.representation}); the weights of "
+        "imagebind are for non-commercial use only",
     )
     parser.add_argument(
         "--weights", metavar="FILE", type=Path, help="weights of the representation, where it takes some"

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from amc_otio.errors import RepresentationError
 
-LICENCE = "CC BY-NC-SA 4.0 (Meta): non-commercial use only"
-"""By the LICENSE file and the model card of ImageBind; its README says CC BY-NC 4.0. The weights are not ours."""
+LICENCE = "CC BY-NC-SA 4.0, non-commercial use only"
+"""Meta's, by the LICENSE file and the model card of ImageBind (its README says CC BY-NC 4.0)."""
 
 BANDS, FRAMES = 128, 204
 """Size of the picture: mel bands and frames of 10 ms."""

@@ -81,7 +81,7 @@ def build(tensors: Mapping[str, NDArray[np.float32]]) -> onnx.ModelProto:
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=IR_VERSION,
         producer_name="amc-otio",
-        doc_string=f"Audio tower of ImageBind (huge) by Meta, {LICENCE}. Changed: converted to ONNX.",
+        doc_string=f"Audio tower of ImageBind (huge) by Meta; {LICENCE}. Changed: converted to ONNX.",
     )
     helper.set_model_props(model, {"licence": LICENCE})
     onnx.checker.check_model(model)

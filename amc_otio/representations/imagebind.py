@@ -52,7 +52,7 @@ def find_weights(weights: Path | None) -> Path:
         raise RepresentationError(
             "imagebind",
             f"its weights are not bundled: Meta publishes them under {imagebind_checkpoint.LICENCE}",
-            f"if your use is allowed, {_CONVERT} and name the result with --weights",
+            "if yours is, convert imagebind_huge.pth with 'amc-otio models add' and name the result with --weights",
         )
     return Path(weights)
 
