@@ -184,8 +184,8 @@ def settings_page() -> str:
     tree = ast.parse(inspect.getsource(config))
     classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
     lines = ["```toml"]
-    for section in dataclasses.fields(config.Settings):
-        held = getattr(config.Settings(), section.name)
+    for section in dataclasses.fields(config.AllSettings):
+        held = getattr(config.AllSettings(), section.name)
         source = classes[type(held).__name__]
         lines += [f"[{section.name}]  # {ast.get_docstring(source).splitlines()[0]}"]
         for node, after in zip(source.body, [*source.body[1:], None], strict=True):
