@@ -11,7 +11,18 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "amc_otio"
-ROOMS = ("timeline", "media", "representations", "library", "joining", "proposals", "matching", "evaluation", "cli")
+ROOMS = (
+    "timeline",
+    "media",
+    "representations",
+    "library",
+    "joining",
+    "proposals",
+    "matching",
+    "training",
+    "evaluation",
+    "cli",
+)
 
 # What each room may import besides itself and the plain modules errors, config and codec.
 MAY = {
@@ -20,6 +31,7 @@ MAY = {
     "representations": set(),
     "evaluation": set(),
     "library": {"representations", "media"},
+    "training": {"library", "representations", "media"},
     "joining": {"representations"},
     "proposals": {"joining", "timeline"},
     "matching": {"joining", "library", "representations", "media", "timeline", "proposals"},
@@ -69,7 +81,7 @@ def test_nobody_imports_the_command_line():
 def test_help_loads_nothing_heavy():
     code = (
         "import sys\nfrom amc_otio.cli import main\nmain(['--help'])\n"
-        "heavy = {'numpy', 'av', 'onnxruntime', 'opentimelineio', 'soundfile', 'soxr', 'annoy', 'sqlite3'}\n"
+        "heavy = {'numpy', 'torch', 'matplotlib', 'av', 'onnxruntime', 'opentimelineio', 'soundfile', 'soxr', 'annoy', 'sqlite3'}\n"
         "print('LOADED', sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
