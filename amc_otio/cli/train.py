@@ -46,7 +46,7 @@ def add(sub: argparse._SubParsersAction[options.Parser]) -> None:
     parser.add_argument("paths", metavar="PATH", type=Path, nargs="+", help="media files and folders to train on")
     options.output(parser, "the model, NAME.safetensors; NAME.md (its card) and NAME.png (its loss) go beside it")
     parser.add_argument("--restart", action="store_true", help="begin again though a stopped training could go on")
-    options.dry_run(parser)
+    parser.add_argument("--dry-run", action="store_true", help="say what would be trained on, from the media's headers")
 
     group = parser.add_argument_group("encoder")
     group.add_argument("--encoder", metavar="NAME", help=f"the frozen representation (default: {default.encoder})")
@@ -83,11 +83,13 @@ def add(sub: argparse._SubParsersAction[options.Parser]) -> None:
     group.add_argument("--workers", metavar="N", type=int, help="processes that embed (default: one a core)")
 
     group = parser.add_argument_group("training")
-    group.add_argument("--epochs", metavar="N", type=int, help=f"(default: {default.epochs})")
+    group.add_argument("--epochs", metavar="N", type=int, help=f"passes over the samples (default: {default.epochs})")
     group.add_argument("--batch", metavar="N", type=int, help=f"samples in a batch (default: {default.batch})")
     group.add_argument("--lr", metavar="X", type=float, help=f"learning rate of Adam (default: {default.lr:g})")
-    group.add_argument("--temperature", metavar="X", type=float, help=f"(default: {default.temperature:g})")
-    group.add_argument("--seed", metavar="N", type=int, help=f"(default: {default.seed})")
+    group.add_argument(
+        "--temperature", metavar="X", type=float, help=f"of equation (1) (default: {default.temperature:g})"
+    )
+    group.add_argument("--seed", metavar="N", type=int, help=f"decides all chance (default: {default.seed})")
     group.add_argument(
         "--patience",
         metavar="N",
@@ -95,7 +97,12 @@ def add(sub: argparse._SubParsersAction[options.Parser]) -> None:
         help=f"stop when the validation loss has not fallen for N epochs; 0 never does (default: {default.patience})",
     )
     group.add_argument("--device", choices=DEVICES, help=f"auto is CUDA where there is one (default: {default.device})")
-    group.add_argument("--checkpoint-every", metavar="N", type=int, help=f"steps (default: {default.checkpoint_every})")
+    group.add_argument(
+        "--checkpoint-every",
+        metavar="N",
+        type=int,
+        help=f"steps between two savings (default: {default.checkpoint_every})",
+    )
     group.add_argument("--config", metavar="FILE", type=Path, help="settings (default: amc.toml here)")
 
 
@@ -172,15 +179,8 @@ def _print_outcome(console: Console, outcome: Outcome) -> None:
         console.say(f"stopped early; the weights are those after epoch {trained.epoch}")
     console.say(f"wrote {', '.join(map(str, outcome.files))}")
     console.say(f"use it: amc-otio match EDIT -o NEW --representation split-and-contrast --weights {outcome.files[0]}")
-    console.result(
-        _json(
-            str(outcome.files[0]),
-            outcome,
-            data.sources,
-            data.samples + data.validation_samples,
-            len(trained.step_losses),
-        )
-    )
+    samples, steps = data.samples + data.validation_samples, len(trained.step_losses)
+    console.result(_json(str(outcome.files[0]), outcome, data.sources, samples, steps))
 
 
 def _json(output: str, outcome: Outcome | None, sources: int, samples: int, steps: int) -> dict[str, Any]:
@@ -207,7 +207,7 @@ def _reporter(console: Console, settings: TrainSettings, interrupt: _Interrupt) 
     def samples(data: Any, report: Any) -> None:
         console.notes([f"{path}: {reason}" for path, reason in report.failed] + list(report.problems))
         if data.without_samples:
-            fewer = f": --frames 2 to {settings.frames - 1} would use more" if settings.frames > 2 else ""
+            fewer = "; fewer --frames would use more" if settings.frames > 2 else ""
             console.note(
                 f"{data.without_samples} of {data.sources} sources have no {settings.frames} s of sound in a row{fewer}"
             )

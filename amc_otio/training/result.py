@@ -152,6 +152,7 @@ def loss_curve(trained: Trained) -> bytes | None:
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
+        from matplotlib.ticker import MaxNLocator
     except ImportError:
         return None
     figure = Figure(figsize=(7, 4.2), dpi=110, layout="constrained")
@@ -167,12 +168,19 @@ def loss_curve(trained: Trained) -> bytes | None:
     if len(trained.validation):
         ends = list(range(len(trained.validation)))
         axes.plot(
-            ends, trained.validation, color="#c4501b", marker=marker, markersize=3, label="validation, after each epoch"
+            ends,
+            trained.validation,
+            color="#c4501b",
+            marker=marker,
+            markersize=3,
+            clip_on=False,
+            label="held back, after each epoch",
         )
     if trained.epoch < len(trained.losses):
         axes.axvline(trained.epoch, color="#777777", linewidth=0.8, linestyle="--", label="the weights kept")
     axes.set_xlabel("epoch")
     axes.set_ylabel("Split-and-Contrast loss, equation (1)")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlim(0, max(1, len(trained.losses)))
     axes.grid(color="#e6e6e6", linewidth=0.6)
     axes.set_axisbelow(True)
@@ -245,8 +253,8 @@ def card(
         "",
         "## Licence",
         "",
-        f"The encoder stays under its own terms{': ' + licence if licence else ' (see NOTICE for the bundled one)'}. The "
-        "projection is derived from it and from the media named above: whether it may be passed on is for whoever "
+        f"The encoder stays under its own terms ({licence or 'see NOTICE for the bundled one'}). The projection is "
+        "derived from it and from the media named above: whether it may be passed on is for whoever "
         "trained it to know. amc-otio lays no claim to it.",
         "",
     ]
