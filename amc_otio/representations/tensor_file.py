@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,10 +77,9 @@ def read(path: Path, limit: int) -> TensorFile:
             raise TensorFileDamage("is not a regular file")
         raise FileNotFoundError(2, "No such file or directory", str(path))
     with path.open("rb") as file:
-        data = file.read(limit + 1)
-    if len(data) > limit:
-        raise TensorFileDamage(f"is larger than {limit >> 20} MiB")
-    return decode(data)
+        if os.fstat(file.fileno()).st_size > limit:
+            raise TensorFileDamage(f"is larger than {limit >> 20} MiB")
+        return decode(file.read(limit))
 
 
 def decode(data: bytes) -> TensorFile:

@@ -31,6 +31,10 @@ NOT_OF_THE_RESULT: Final = ("checkpoint_every", "memory_gb", "device")
 """Settings that a run may be resumed with others of."""
 
 
+Loss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, float], torch.Tensor]
+"""Of alpha, beta (unit rows), left, right and temperature, as `amc_otio.training.loss.contrast`, a scalar."""
+
+
 @dataclass(frozen=True)
 class Progress:
     """How far a training is.
@@ -111,6 +115,7 @@ def train(
     settings: TrainSettings,
     *,
     validation: BatchSource | None = None,
+    loss: Loss = contrast,
     checkpoint: Path | None = None,
     progress: Callable[[Progress], None] | None = None,
     stop: Callable[[], bool] | None = None,
@@ -128,6 +133,8 @@ def train(
         only as part of what the run is.
     validation
         Batches on which the loss is watched: those of its epoch 0, every time.
+    loss
+        What is made small; equation (1) unless another is tried. Its name is part of what the run is.
     checkpoint
         Where the state is kept. When there is one of the same run, it goes on from there.
     progress
@@ -146,8 +153,9 @@ def train(
     """
     began = time.monotonic()
     device = device_of(settings.device)
-    state = _State(projection, settings, device)
+    state = _State(projection, settings, device, loss)
     identity = _identity(source, projection, settings, validation)
+    identity["loss"] = getattr(loss, "__qualname__", repr(loss))
     total = settings.epochs * source.steps
     if checkpoint is not None:
         state.restore(checkpoint, identity, total)
@@ -248,8 +256,9 @@ def project(projection: Projection, weights: list[torch.Tensor], features: torch
 class _State:
     """Weights, Adam's moments and the losses so far."""
 
-    def __init__(self, projection: Projection, settings: TrainSettings, device: torch.device) -> None:
+    def __init__(self, projection: Projection, settings: TrainSettings, device: torch.device, loss: Loss) -> None:
         self._like = projection
+        self._measure = loss
         self._settings = settings
         self._device = device
         self._names = list(projection.tensors())
@@ -343,7 +352,7 @@ class _State:
             torch.from_numpy(array).to(self._device) for array in (batch.alpha, batch.beta, batch.left, batch.right)
         )
         alpha, beta = (project(self._like, self._weights, side) for side in (alpha, beta))
-        return contrast(alpha, beta, left, right, self._settings.temperature)
+        return self._measure(alpha, beta, left, right, self._settings.temperature)
 
 
 def _identity(
