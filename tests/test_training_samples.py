@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,7 @@ def test_samples_hold_usable_windows_only_and_none_is_missed(good: list[bool], f
     if stride == 1:
         assert starts == [i for i in range(len(good) - frames + 1) if all(good[i : i + frames])]
     if stride >= frames:
-        assert all(b - a >= frames for a, b in zip(starts, starts[1:], strict=False))
+        assert all(b - a >= frames for a, b in pairwise(starts))
 
 
 @given(count=st.integers(1, 200), seed=st.integers(0, 9))
