@@ -121,7 +121,9 @@ def train(arguments: argparse.Namespace) -> int:
         return _outlook(arguments, console, settings)
 
     from amc_otio.training import run
+    from amc_otio.training.files import Files
 
+    Files(arguments.output).check(arguments.force)
     run.require_torch()
     from amc_otio.training.trainer import Stopped
 
@@ -152,8 +154,10 @@ def train(arguments: argparse.Namespace) -> int:
 
 def _outlook(arguments: argparse.Namespace, console: Console, settings: TrainSettings) -> int:
     from amc_otio.representations import create
+    from amc_otio.training.files import Files
     from amc_otio.training.run import outlook
 
+    Files(arguments.output).check(arguments.force)
     create(settings.encoder, weights=arguments.encoder_weights)
     found = outlook(arguments.paths, settings)
     console.notes([f"{path}: {reason}" for path, reason in found.unreadable])

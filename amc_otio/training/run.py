@@ -21,6 +21,7 @@ from amc_otio.library.reports import IndexReport
 from amc_otio.library.reports import Progress as IndexProgress
 from amc_otio.library.sources import find_sources
 from amc_otio.media.probe import probe
+from amc_otio.training.files import Files
 from amc_otio.training.initial import Start, start
 from amc_otio.training.samples import DataSummary, SampleSet, collect
 
@@ -144,11 +145,11 @@ def train(
     """
     settings = settings or TrainSettings()
     reporter = reporter or Reporter()
+    files = Files(output)
+    files.check(force)
     require_torch()
     from amc_otio.training import checkpoint, result, trainer
 
-    files = result.Files(output)
-    files.check(force)
     trainer.device_of(settings.device)
     begin = start(settings, encoder_weights)
     with Library.open(library) as opened:
