@@ -173,7 +173,10 @@ class Weighted:
     name, version, dimension, sample_rate = "weighted", "1", 4, 48_000
 
     def __init__(self, weights: Path | None) -> None:
-        self.weights_hash = "own" if weights is None else weights.read_text()
+        named = {None: "own", Path("named"): "hash of named"}
+        if weights not in named and not weights.is_file():
+            raise RepresentationError(weights, "is not there", "get it")
+        self.weights_hash = named.get(weights) or weights.read_text()
 
     def embed(self, sound: np.ndarray) -> np.ndarray:
         return np.ones((len(sound), 4), np.float32) / 2
@@ -201,6 +204,21 @@ def test_weights_of_the_encoder_are_found_beside_the_model(tmp_path: Path, weigh
         create("split-and-contrast", weights=path)
     (tmp_path / "w.onnx").write_text("w")
     assert create("split-and-contrast", weights=path).dimension == 4
+
+
+def test_weights_that_the_encoder_knows_by_name_need_no_file(tmp_path: Path, weighted: None) -> None:
+    path = over_weighted(tmp_path, features_weights_file="named", features_weights_hash="hash of named")
+    assert create("split-and-contrast", weights=path).dimension == 4
+
+
+def test_a_file_of_the_working_folder_is_not_opened(
+    tmp_path: Path, weighted: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "w.onnx").write_text("w")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RepresentationError, match="beside it"):
+        create("split-and-contrast", weights=over_weighted(tmp_path / "in"))
 
 
 @pytest.mark.parametrize("name", ["../w.onnx", "/etc/passwd", "..", "a\\b", "c:x"])

@@ -207,12 +207,12 @@ def representation_of(name: str, threads: int | None = None, weights: str | None
     RepresentationError
         When there is none of that name, or its weights are missing or damaged.
     """
-    if weights is None:
-        return _created(name, threads, None, ())
-    with contextlib.suppress(OSError):
-        status = Path(weights).stat()  # a file that was written anew is another: models are trained again
-        return _created(name, threads, weights, (status.st_size, status.st_mtime_ns, status.st_ino))
-    return create(name, threads=threads, weights=Path(weights))
+    stamp: tuple[int, ...] = ()
+    if weights is not None:
+        with contextlib.suppress(OSError):
+            status = Path(weights).stat()  # a file that was written anew is another: models are trained again
+            stamp = (status.st_size, status.st_mtime_ns, status.st_ino)
+    return _created(name, threads, weights, stamp)
 
 
 @lru_cache(maxsize=4)

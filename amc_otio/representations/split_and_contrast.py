@@ -43,7 +43,8 @@ class FeaturesRecord:
     dimension: int
     sample_rate: int
     weights_file: str
-    """Name of the weights file that it was opened with, looked for beside the model; empty is its own weights."""
+    """What it was opened with when not with its own weights: the name of a file, looked for beside the model, or a
+    name that the representation knows itself (a model in the user's model folder)."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,7 @@ def read_model(path: Path) -> Model:
 
 
 def _open_encoder(path: Path, record: ModelRecord, opener: Opener) -> Representation:
-    """The encoder with its own weights, or else with the file of the given name that lies beside the model."""
+    """The encoder with its own weights, or else with those that the model names: see `FeaturesRecord`."""
     wanted = record.features
     if wanted.name == NAME:
         raise RepresentationError(path, "names itself as its encoder", "give a file that amc-otio train wrote")
@@ -180,10 +181,10 @@ def _open_encoder(path: Path, record: ModelRecord, opener: Opener) -> Representa
             raise RepresentationError(
                 path, f"names weights of its encoder by a path ({wanted.weights_file})", "train it again"
             )
-        if not beside.is_file():
+        encoder = opener(wanted.name, beside) if beside.is_file() else _by_name(wanted, opener)
+        if encoder is None:
             reason = f"needs the weights {wanted.weights_file} of its encoder {wanted.name} beside it"
             raise RepresentationError(path, reason, "copy that file there, or train again") from problem
-        encoder = opener(wanted.name, beside)
     if encoder is None:
         reason = f"its encoder {wanted.name} cannot be opened: "
         reason += f"{problem.thing}: {problem.reason}" if problem else "it is not there"
@@ -200,3 +201,14 @@ def _open_encoder(path: Path, record: ModelRecord, opener: Opener) -> Representa
     if encoder.weights_hash != wanted.weights_hash:
         raise RepresentationError(path, f"was trained over other weights of {wanted.name}", "train it again")
     return encoder
+
+
+def _by_name(wanted: FeaturesRecord, opener: Opener) -> Representation | None:
+    """The encoder with weights that it knows by a name; never with a file of the working folder."""
+    name = Path(wanted.weights_file)
+    if name.exists():
+        return None
+    try:
+        return opener(wanted.name, name)
+    except RepresentationError:
+        return None
