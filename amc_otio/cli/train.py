@@ -215,10 +215,11 @@ def _reporter(console: Console, settings: TrainSettings, interrupt: _Interrupt) 
             console.note(
                 f"{data.without_samples} of {data.sources} sources have no {settings.frames} s of sound in a row{fewer}"
             )
+        held = f", {data.validation_samples} of them from {data.validation_sources} sources held back"
         console.say(
-            f"{data.samples} samples of {settings.frames} s from {data.sources - data.without_samples} sources "
-            f"({data.seconds / 3600:.2f} h)"
-            + (f", {data.validation_samples} more held back" if data.validation_samples else "")
+            f"{data.samples + data.validation_samples} samples of {settings.frames} s in "
+            f"{data.sources - data.without_samples} sources ({data.seconds / 3600:.2f} h)"
+            + (held if data.validation_samples else "")
         )
 
     def training(progress: Any) -> None:
