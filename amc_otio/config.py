@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, get_type_hints
+from typing import Any, Final, TypeVar, get_type_hints
 
 from amc_otio.errors import UsageError
 
@@ -34,6 +34,8 @@ CONVENTIONS: Final = ("power", "magnitude", "db", "centred")
 OFFSETS: Final = ("auto", "exact", "frames")
 SHORT_SHOTS: Final = ("refuse", "keep")
 INDEX_KINDS: Final = ("auto", "annoy", "exact")
+PROJECTIONS: Final = ("auto", "linear", "mlp")
+DEVICES: Final = ("auto", "cpu", "cuda")
 
 
 @dataclass(frozen=True)
@@ -109,15 +111,58 @@ class LibrarySettings:
 
 
 @dataclass(frozen=True)
+class TrainSettings:
+    """Split-and-Contrast (section 2.3); the paper's values where it gives them (docs/training.md)."""
+
+    encoder: str = "sfx"
+    """The representation that is adapted; it is frozen. The paper's is ``clap``."""
+    frames: int = 10
+    """Windows of one second in a sample, n in the paper. Fewer make short sources usable."""
+    stride: int = 0
+    """Windows from the start of one sample of a source to the next; 0 is ``frames``: no window is in two samples."""
+    max_samples: int = 200_000
+    """A random subset of so many samples; 0 is all there are."""
+    batch: int = 2048
+    """Samples in a batch, N in the paper, at most: the batches of an epoch are of equal size."""
+    epochs: int = 20
+    lr: float = 1e-4
+    """Learning rate of Adam."""
+    temperature: float = 0.1
+    seed: int = 0
+    projection: str = "auto"
+    """What is trained: ``auto`` is the encoder's own projection where it has one (CLAP), else ``mlp``, a residual
+    Linear-ReLU-Linear; ``linear`` is one layer. All of them begin as the encoder itself."""
+    hidden: int = 0
+    """Width of the MLP's hidden layer; 0 is that of the features."""
+    validation: float = 0.1
+    """Part of the sources that is held back to watch the loss on; 0 is none."""
+    patience: int = 0
+    """Stop when the validation loss has not fallen for so many epochs, and keep the best; 0 never stops early."""
+    silence_dbfs: float = -70.0
+    """A window below this level is silent: no sample reaches over it."""
+    min_sound_s: float = 0.5
+    """A window with less sound than this, the rest being padding, is in no sample."""
+    checkpoint_every: int = 20
+    """Steps between two checkpoints; the end of an epoch has one in any case."""
+    memory_gb: float = 4.0
+    """Features that need more memory than this are kept in a file and mapped."""
+    device: str = "auto"
+    """``auto`` is CUDA where there is one."""
+
+
+S = TypeVar("S", bound="Settings")
+
+
+@dataclass(frozen=True)
 class Settings:
-    """All settings of a run."""
+    """All settings of a run on a timeline; a proposals file holds them."""
 
     match: MatchSettings = field(default_factory=MatchSettings)
     join: JoinSettings = field(default_factory=JoinSettings)
     edit: EditSettings = field(default_factory=EditSettings)
     library: LibrarySettings = field(default_factory=LibrarySettings)
 
-    def replace(self, values: Mapping[str, Any]) -> Settings:
+    def replace(self: S, values: Mapping[str, Any]) -> S:
         """Return a copy with ``{"match.k": 5, ...}`` put in; ``None`` values are passed over."""
         grouped: dict[str, dict[str, Any]] = {}
         for key, value in values.items():
@@ -125,6 +170,13 @@ class Settings:
             if value is not None:
                 grouped.setdefault(section, {})[name] = value
         return check(_merged(self, grouped, "option"))
+
+
+@dataclass(frozen=True)
+class AllSettings(Settings):
+    """What ``amc.toml`` may say: besides the settings of a run on a timeline, those of commands that have none."""
+
+    train: TrainSettings = field(default_factory=TrainSettings)
 
 
 CHOICES: Final[dict[str, tuple[str, ...]]] = {
@@ -135,6 +187,8 @@ CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "edit.mode": MODES,
     "edit.short": SHORT_SHOTS,
     "edit.offsets": OFFSETS,
+    "train.projection": PROJECTIONS,
+    "train.device": DEVICES,
 }
 # Lowest and highest value that makes sense.
 _BOUNDS: Final[dict[str, tuple[float, float]]] = {
@@ -150,17 +204,33 @@ _BOUNDS: Final[dict[str, tuple[float, float]]] = {
     "join.max_fade_s": (0, 10),
     "edit.length_s": (0.02, 3600),
     "edit.min_frames": (1, 1000),
+    "train.frames": (2, 1000),
+    "train.stride": (0, 1000),
+    "train.max_samples": (0, 10**9),
+    "train.batch": (2, 10**6),
+    "train.epochs": (1, 10_000),
+    "train.lr": (1e-9, 10),
+    # Up to exp(1 / 0.025) the sums of equation (1) stay in the range of float32 without a shift.
+    "train.temperature": (0.025, 100),
+    "train.seed": (0, 2**63 - 1),
+    "train.hidden": (0, 65_536),
+    "train.validation": (0, 0.9),
+    "train.patience": (0, 10_000),
+    "train.silence_dbfs": (-200, 0),
+    "train.min_sound_s": (0, WINDOW_S),
+    "train.checkpoint_every": (1, 10**6),
+    "train.memory_gb": (0, 10_000),
 }
 
 
-def _merged(settings: Settings, values: Mapping[str, Any], origin: str) -> Settings:
+def _merged(settings: S, values: Mapping[str, Any], origin: str) -> S:
     sections: dict[str, Any] = {}
     for section, given in values.items():
         current = (
             getattr(settings, section, None) if section in {f.name for f in dataclasses.fields(settings)} else None
         )
         if current is None or not isinstance(given, Mapping):
-            known = ", ".join(f"[{f.name}]" for f in dataclasses.fields(Settings))
+            known = ", ".join(f"[{f.name}]" for f in dataclasses.fields(settings))
             raise UsageError(origin, f"'{section}' is no section of settings", f"known are {known}")
         hints = get_type_hints(type(current))
         checked: dict[str, Any] = {}
@@ -184,15 +254,19 @@ def _typed(kind: type, value: Any, name: str, origin: str) -> Any:
     return value
 
 
-def check(settings: Settings) -> Settings:
+def check(settings: S) -> S:
     """Return `settings` unchanged, or raise `UsageError` naming the first value that makes no sense."""
     for key, allowed in CHOICES.items():
         section, name = key.split(".")
+        if not hasattr(settings, section):
+            continue
         value = getattr(getattr(settings, section), name)
         if value not in allowed:
             raise UsageError(key, f"'{value}' is not known", f"choose one of {', '.join(allowed)}")
     for key, (low, high) in _BOUNDS.items():
         section, name = key.split(".")
+        if not hasattr(settings, section):
+            continue
         value = getattr(getattr(settings, section), name)
         if not low <= value <= high:
             raise UsageError(key, f"{value} is out of range", f"give a number from {low:g} to {high:g}")
@@ -200,6 +274,12 @@ def check(settings: Settings) -> Settings:
 
 
 def load(path: Path | None = None, beside: Path | None = None) -> Settings:
+    """Read the settings of a run on a timeline: `load_all` without the sections of other commands."""
+    found = load_all(path, beside)
+    return Settings(**{f.name: getattr(found, f.name) for f in dataclasses.fields(Settings)})
+
+
+def load_all(path: Path | None = None, beside: Path | None = None) -> AllSettings:
     """Read settings from a TOML file.
 
     Parameters
@@ -220,7 +300,7 @@ def load(path: Path | None = None, beside: Path | None = None) -> Settings:
                 path = folder / "amc.toml"
                 break
     if path is None:
-        return Settings()
+        return AllSettings()
     if path.exists() and not path.is_file():
         raise UsageError(path, "is not a regular file", "give a TOML file with --config")
     if sys.version_info >= (3, 11):
@@ -233,7 +313,7 @@ def load(path: Path | None = None, beside: Path | None = None) -> Settings:
         raise UsageError(path, f"cannot be read ({error.strerror})", "give a TOML file with --config") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(path, f"is not TOML ({error})", "mend it or leave it out") from error
-    merged = _merged(Settings(), values, str(path))
+    merged = _merged(AllSettings(), values, str(path))
     try:
         return check(merged)
     except UsageError as error:

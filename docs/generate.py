@@ -78,6 +78,19 @@ JSON_SHAPES: dict[str, dict[str, str]] = {
         "seconds": "seconds of sound in them",
         "failed": "pairs of path and reason",
     },
+    "train": {
+        "output": "path of the model",
+        "files": "the path of everything that was written, the model first; nothing with `--dry-run`",
+        "sources": "sources with sound; with `--dry-run` files",
+        "samples": "samples trained on and held back; with `--dry-run` at most",
+        "steps": "steps of all epochs",
+        "losses": "mean loss of each epoch",
+        "validation": "loss of what was held back, before the first epoch and after each",
+        "epoch": "the epoch whose weights were kept",
+        "resumed_at": "steps that a stopped training had done already",
+        "data": "what the model card says of the data, or null",
+        "failed": "pairs of path and reason",
+    },
     "library info": {
         "folder": "the library's folder",
         "sources": "files known",
@@ -184,8 +197,8 @@ def settings_page() -> str:
     tree = ast.parse(inspect.getsource(config))
     classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
     lines = ["```toml"]
-    for section in dataclasses.fields(config.Settings):
-        held = getattr(config.Settings(), section.name)
+    for section in dataclasses.fields(config.AllSettings):
+        held = getattr(config.AllSettings(), section.name)
         source = classes[type(held).__name__]
         lines += [f"[{section.name}]  # {ast.get_docstring(source).splitlines()[0]}"]
         for node, after in zip(source.body, [*source.body[1:], None], strict=True):

@@ -20,6 +20,7 @@ import av
 import numpy as np
 import opentimelineio as otio
 import soundfile
+from training_helpers import model_bytes
 
 from amc_otio.timeline.write import sidecar_path
 
@@ -1215,6 +1216,56 @@ PREVIEWS = _group(
     ),
 )
 
+TRAIN = "train sounds -o m.safetensors"
+TRAINED = MATCH + " --representation split-and-contrast --workers 1"
+
+
+TRAININGS = _group(
+    "Training, and models that it made",
+    ("no output", "train sounds", USAGE, ("the command line", "-o", "train --help")),
+    ("a sample of one window", TRAIN + " --frames 1", USAGE, ("--frames", "out of range", "from 2")),
+    ("no number for a rate", TRAIN + " --lr nan", USAGE, ("--lr", "out of range", "give a number")),
+    ("an unknown encoder", TRAIN + " --encoder magic --dry-run", REPRESENTATION, ("magic", "choose one of")),
+    ("media that is not there", "train nowhere -o m.safetensors --dry-run", MEDIA, ("nowhere", "no such file", "give")),
+    ("another kind of file", "train sounds -o m.bin", OUTPUT, ("m.bin", "does not end in .safetensors", "name it")),
+    ("over a card", TRAIN, OUTPUT, ("m.md", "exists already", "--force"), {"prepare": text("m.md", "mine")}),
+    ("a model that was not given", TRAINED, REPRESENTATION, ("split-and-contrast", "no weights", "amc-otio train")),
+    (
+        "a model that is not there",
+        TRAINED + " --weights no.safetensors",
+        REPRESENTATION,
+        ("no.safetensors", "cannot be read", "give a file"),
+    ),
+    (
+        "text for a model",
+        TRAINED + " --weights m.safetensors",
+        REPRESENTATION,
+        ("m.safetensors", "not a safetensors file", "give a file"),
+        {"prepare": text("m.safetensors", "no weights\n" * 99)},
+    ),
+    (
+        "a model cut short",
+        TRAINED + " --weights m.safetensors",
+        REPRESENTATION,
+        ("m.safetensors", "cut short", "give a file"),
+        {"prepare": text("m.safetensors", model_bytes()[:-9])},
+    ),
+    (
+        "a model that names itself as its encoder",
+        TRAINED + " --weights m.safetensors",
+        REPRESENTATION,
+        ("m.safetensors", "names itself", "give a file"),
+        {"prepare": text("m.safetensors", model_bytes(features_name="split-and-contrast"))},
+    ),
+    (
+        "a model over another version of its encoder",
+        TRAINED + " --weights m.safetensors",
+        REPRESENTATION,
+        ("m.safetensors", "with version 0", "train it again"),
+        {"prepare": text("m.safetensors", model_bytes(features_version="0"))},
+    ),
+)
+
 CASES = (
     COMMAND_LINE
     + SETTINGS
@@ -1227,6 +1278,7 @@ CASES = (
     + FILES_OF_PROPOSALS
     + REVERTS
     + PREVIEWS
+    + TRAININGS
 )
 
 INTRODUCTION = """\

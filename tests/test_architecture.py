@@ -20,6 +20,7 @@ ROOMS = (
     "joining",
     "proposals",
     "matching",
+    "training",
     "evaluation",
     "cli",
 )
@@ -32,6 +33,7 @@ MAY = {
     "representations": {"models"},
     "evaluation": set(),
     "library": {"representations", "media"},
+    "training": {"library", "representations", "media"},
     "joining": {"representations"},
     "proposals": {"joining", "timeline"},
     "matching": {"joining", "library", "representations", "media", "timeline", "proposals"},
@@ -81,7 +83,7 @@ def test_nobody_imports_the_command_line():
 def test_help_loads_nothing_heavy():
     code = (
         "import sys\nfrom amc_otio.cli import main\nmain(['--help'])\n"
-        "heavy = {'numpy', 'av', 'onnxruntime', 'opentimelineio', 'soundfile', 'soxr', 'annoy', 'sqlite3'}\n"
+        "heavy = {'numpy', 'av', 'onnxruntime', 'opentimelineio', 'soundfile', 'soxr', 'annoy', 'sqlite3', 'torch'}\n"
         "print('LOADED', sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -50,6 +50,7 @@ def test_json_output_is_what_the_page_says(
         "revert": ["new.otio", "-o", "back.otio"],
         "points": ["edit.otio"],
         "index": ["sounds", *failure_cases.FAST],
+        "train": ["sounds", "-o", "model.safetensors", "--dry-run"],
         "library info": [],
         "library verify": [],
         "library prune": [],

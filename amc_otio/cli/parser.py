@@ -7,6 +7,7 @@ from pathlib import Path
 
 from amc_otio import __version__
 from amc_otio.cli import commands, options
+from amc_otio.cli import train as train_command
 from amc_otio.cli.options import Parser
 
 EXAMPLES = """\
@@ -17,6 +18,7 @@ examples:
   amc-otio propose edit.xml -o proposals.json --marker Green -k 20
   amc-otio apply edit.xml proposals.json -o new.otio --choose 1=3,2=1
   amc-otio revert new.otio -o back.otio
+  amc-otio train ~/footage -o model.safetensors
 """
 
 
@@ -93,6 +95,8 @@ def build_parser() -> Parser:
     index.add_argument("--workers", metavar="N", type=int, help="processes (default: one a core)")
     index.add_argument("--verify", action="store_true", help="read every file whole to see whether it changed")
     options.relinking(index)
+
+    train_command.add(sub)
 
     library = options.command(sub, "library", commands.library, "look after a library: info, verify, prune")
     library.add_argument(

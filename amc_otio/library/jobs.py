@@ -199,7 +199,6 @@ def key_of(representation: Representation, channels: Channels | None = None) -> 
     )
 
 
-@lru_cache(maxsize=4)
 def representation_of(name: str, threads: int | None = None, weights: str | None = None) -> Representation:
     """Return `create(name)`, loaded once: a worker does many jobs.
 
@@ -208,6 +207,16 @@ def representation_of(name: str, threads: int | None = None, weights: str | None
     RepresentationError
         When there is none of that name, or its weights are missing or damaged.
     """
+    stamp: tuple[int, ...] = ()
+    if weights is not None:
+        with contextlib.suppress(OSError):
+            status = Path(weights).stat()  # a file that was written anew is another: models are trained again
+            stamp = (status.st_size, status.st_mtime_ns, status.st_ino)
+    return _created(name, threads, weights, stamp)
+
+
+@lru_cache(maxsize=4)
+def _created(name: str, threads: int | None, weights: str | None, stamp: tuple[int, ...]) -> Representation:
     return create(name, threads=threads, weights=None if weights is None else Path(weights))
 
 

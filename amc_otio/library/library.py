@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -19,7 +19,7 @@ from amc_otio.library.jobs import key_of, representation_of
 from amc_otio.library.layout import Layout, LibraryWarning, os_error_in_words, sweep_temporaries
 from amc_otio.library.reports import IndexReport, LibraryInfo, Progress, PruneReport, RepresentationInfo, VerifyReport
 from amc_otio.library.search import Searcher
-from amc_otio.library.shards import ShardKey
+from amc_otio.library.shards import Shard, ShardDamage, ShardKey
 from amc_otio.library.sources import absolute
 from amc_otio.media.decode import Channels
 
@@ -216,6 +216,48 @@ class Library:
             name = index_name(key.folder, gallery.shard_hashes(self.catalogue, key, searcher.paths))
             searcher.finder = open_index(self.layout, name, searcher.matrix, searcher.searchable)
         return searcher
+
+    def shards(
+        self,
+        representation: str | Representation,
+        paths: Iterable[str | os.PathLike[str]] | None = None,
+        *,
+        weights: str | os.PathLike[str] | None = None,
+        channels: Channels | None = None,
+    ) -> Iterator[tuple[Path, Shard]]:
+        """Read what is embedded of the chosen sources, one at a time.
+
+        Parameters
+        ----------
+        representation, paths, weights, channels
+            As in `searcher`.
+
+        Yields
+        ------
+        (path, shard)
+            One a content, in the order of the contents' keys: it does not depend on where the files lie. A damaged
+            shard is made again, with a `LibraryWarning`; where that fails it is left out.
+        """
+        key = self._key(representation, None if weights is None else os.fspath(weights), None, channels)
+        named = None if paths is None else [absolute(path) for path in paths]
+        chosen, _ = self._healing(lambda: gallery.choose(self.catalogue, key, named))
+        rows = {row.content_key: row for row in self.catalogue.shards(key)}
+        for source in sorted(chosen, key=lambda source: source.content_key):
+            try:
+                yield source.path, repair.read_shard(self.layout, rows[source.content_key], key)
+                continue
+            except ShardDamage as damage:
+                self.discard(rows[source.content_key])
+                reason = str(damage)
+            again = None
+            with contextlib.suppress(LibraryError, ShardDamage):
+                self.index([source.path], representation, weights=weights, channels=channels, workers=1)
+                row = self.catalogue.shard(source.content_key, key)
+                again = None if row is None else repair.read_shard(self.layout, row, key)
+            end = "it is left out" if again is None else "embedded again"
+            warnings.warn(f"{source.path}: its vectors {reason}: set aside, {end}", LibraryWarning, stacklevel=2)
+            if again is not None:
+                yield source.path, again
 
     def info(self) -> LibraryInfo:
         """Return what the library holds."""

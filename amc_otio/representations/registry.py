@@ -40,12 +40,19 @@ def _imagebind(threads: int | None, weights: Path | None) -> Representation:
     return ImageBindRepresentation(threads, weights)
 
 
+def _split_and_contrast(threads: int | None, weights: Path | None) -> Representation:
+    from amc_otio.representations.split_and_contrast import open_trained
+
+    return open_trained(weights, lambda name, own: create(name, threads=threads, weights=own))
+
+
 _factories: dict[str, Factory] = {
     "random": _plain("random", "RandomRepresentation"),
     "mfcc": _plain("mfcc", "MfccRepresentation"),
     "mel": _plain("mel", "MelRepresentation"),
     "sfx": _sfx,
     "imagebind": _imagebind,
+    "split-and-contrast": _split_and_contrast,
 }
 
 

@@ -26,6 +26,8 @@ MelNorm = Literal["slaney", "l1"]
 
 BLOCK_FRAMES = 96
 """Frames transformed at a time: two one-second windows at the paper's hop, so that the work stays in the cache."""
+ROW_TILE = 48
+"""A multiple of the rows (8, 12, 16 or 24) that a BLAS works on at a time."""
 BANDS_PER_PRODUCT = 16
 """Mel bands that share one matrix product; their filters touch only a slice of the spectrum."""
 
@@ -138,33 +140,38 @@ def frame_count(samples: int, hop: int = HOP) -> int:
 
 
 def _power_blocks(windows: Float32, n_fft: int, hop: int) -> Iterator[tuple[slice, slice, Float32]]:
-    """Yield (windows, frames, power) of one block after another; power has shape (windows, frames, bins).
+    """Yield (windows, frames, power) of one block after another; power has shape (>= windows, >= frames, bins).
 
-    The power array is overwritten by the next block.
+    The power array is overwritten by the next block; what it holds beyond the windows and frames is not to be used.
     """
     n, samples = windows.shape
     frames = frame_count(samples, hop)
-    together = max(1, BLOCK_FRAMES // frames)
     per_block = min(frames, BLOCK_FRAMES)
+    # A window's values must not depend on which others share its batch, and a BLAS rounds by the shape of a product
+    # and by where in it a row stands. So every product has the same shape, and a short window whole row tiles in it.
+    stride = -(-frames // ROW_TILE) * ROW_TILE if frames <= BLOCK_FRAMES else per_block
+    together = max(1, BLOCK_FRAMES // stride)
     pad = n_fft // 2
-    padded = np.zeros((min(together, n), samples + 2 * pad), np.float32)
+    padded = np.zeros((together, samples + 2 * pad), np.float32)
     row, step = padded.strides
     framed = np.lib.stride_tricks.as_strided(
         padded, (len(padded), frames, n_fft), (row, hop * step, step), writeable=False
     )
-    tapered = np.empty((len(padded) * per_block, n_fft), np.float32)
+    tapered = np.zeros((len(padded) * stride, n_fft), np.float32)
     spectrum = PowerSpectrum(n_fft, len(tapered))
     taper = hann(n_fft)
     for start in range(0, n, together):
         rows = slice(start, min(start + together, n))
         count = rows.stop - rows.start
         padded[:count, pad : pad + samples] = windows[rows]
+        padded[count:] = 0.0
         for first in range(0, frames, per_block):
             span = slice(first, min(first + per_block, frames))
             width = span.stop - span.start
-            block = tapered[: count * width]
-            np.multiply(framed[:count, span], taper, out=block.reshape(count, width, n_fft))
-            yield rows, span, spectrum(block).reshape(count, width, -1)
+            height = stride if frames <= BLOCK_FRAMES else width
+            block = tapered[: together * height]
+            np.multiply(framed[:, span], taper, out=block.reshape(together, height, n_fft)[:, :width])
+            yield rows, span, spectrum(block).reshape(together, height, -1)
 
 
 def _as_batch(windows: ArrayLike) -> Float32:
@@ -199,7 +206,7 @@ def stft_power(windows: ArrayLike, n_fft: int = N_FFT, hop: int = HOP) -> Float3
     batch = _as_batch(windows)
     out = np.empty((len(batch), n_fft // 2 + 1, frame_count(batch.shape[1], hop)), np.float32)
     for rows, span, power in _power_blocks(batch, n_fft, hop):
-        out[rows, :, span] = power.transpose(0, 2, 1)
+        out[rows, :, span] = power[: rows.stop - rows.start, : span.stop - span.start].transpose(0, 2, 1)
     return out
 
 
@@ -242,12 +249,13 @@ def mel_spectrogram(
     out = np.empty((len(batch), n_mels, frame_count(batch.shape[1], hop)), np.float32)
     bands = np.empty((0, n_mels), np.float32)
     for rows, span, power in _power_blocks(batch, n_fft, hop):
-        count, width, bins = power.shape
-        if len(bands) < count * width:
-            bands = np.empty((count * width, n_mels), np.float32)
-        part = bands[: count * width]
-        _project(power.reshape(count * width, bins), groups, part)
-        out[rows, :, span] = part.reshape(count, width, n_mels).transpose(0, 2, 1)
+        together, height, bins = power.shape
+        if len(bands) < together * height:
+            bands = np.empty((together * height, n_mels), np.float32)
+        part = bands[: together * height]
+        _project(power.reshape(together * height, bins), groups, part)
+        made = part.reshape(together, height, n_mels)[: rows.stop - rows.start, : span.stop - span.start]
+        out[rows, :, span] = made.transpose(0, 2, 1)
     return out
 
 
