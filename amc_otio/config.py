@@ -34,6 +34,8 @@ CONVENTIONS: Final = ("power", "magnitude", "db", "centred")
 OFFSETS: Final = ("auto", "exact", "frames")
 SHORT_SHOTS: Final = ("refuse", "keep")
 INDEX_KINDS: Final = ("auto", "annoy", "exact")
+PROTOCOLS: Final = ("paper", "hard", "cross", "full", "xfull")
+"""Ways to judge a representation on a labelled set; `amc_otio.evaluation.protocols` says what each ranks."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ MAY = {
     "timeline": set(),
     "media": set(),
     "representations": set(),
-    "evaluation": set(),
+    "evaluation": {"library", "representations", "media"},
     "library": {"representations", "media"},
     "joining": {"representations"},
     "proposals": {"joining", "timeline"},
