@@ -99,6 +99,8 @@ def embed_set(
     RepresentationError, LibraryError, OutputError
         As the library.
     """
+    if not judged:
+        return []
     tell = progress or (lambda _: None)
     folder = library.folder / CLIPS_FOLDER
     paths = clip_paths(labelled, shift, folder)

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Final
 
 from amc_otio.config import ANALYSIS_RATE
-from amc_otio.errors import MediaError
+from amc_otio.errors import MediaError, one_line
 from amc_otio.evaluation.records import Clip, LabelledQuery, LabelledSet
-from amc_otio.evaluation.untrusted import FORMAT, Line, bad_line, inside, read_csv
+from amc_otio.evaluation.untrusted import FORMAT, Line, bad_line, inside, quoted, read_csv
 
 DEFAULT_NAME: Final = "queries.csv"
 _RELEVANT: Final = {"1": True, "yes": True, "true": True, "0": False, "no": False, "false": False}
@@ -45,17 +45,23 @@ def read_plain_csv(path: Path) -> LabelledSet:
         query, candidate = clips.clip(line, "query"), clips.clip(line, "candidate")
         relevant = _RELEVANT.get(line.values["relevant"].strip().lower())
         if relevant is None:
-            raise bad_line(path, line.number, f"says '{line.values['relevant']}' in relevant", "write 1 or 0 there")
+            raise bad_line(
+                path, line.number, f"says {quoted(line.values['relevant'])} in relevant", "write 1 or 0 there"
+            )
         if query == candidate:
-            raise bad_line(path, line.number, f"gives the query '{query.name}' as its own candidate")
+            raise bad_line(path, line.number, f"gives the query {quoted(query.name)} as its own candidate")
         held = queries.setdefault(query.name, _Query(line.number))
         if candidate.name in held.judged:
-            raise bad_line(path, line.number, f"judges '{candidate.name}' for '{query.name}' a second time")
+            raise bad_line(path, line.number, f"judges {quoted(candidate.name)} for {quoted(query.name)} a second time")
         held.judged[candidate.name] = relevant
         for column in ("group", "kind"):
             value, before = line.values.get(column, "").strip(), getattr(held, column)
             if value and before and value != before:
-                raise bad_line(path, line.number, f"puts '{query.name}' in the {column} '{value}' after '{before}'")
+                raise bad_line(
+                    path,
+                    line.number,
+                    f"puts {quoted(query.name)} in the {column} {quoted(value)} after {quoted(before)}",
+                )
             setattr(held, column, before or value)
     if not queries:
         raise MediaError(path, "judges nothing", FORMAT)
@@ -76,7 +82,9 @@ def _labelled(path: Path, name: str, held: _Query, clips: _Clips) -> LabelledQue
     negatives = tuple(candidate for candidate, relevant in held.judged.items() if not relevant)
     for listed, what in ((positives, "positives"), (negatives, "negatives")):
         if not listed:
-            raise MediaError(path, f"the query '{name}' (line {held.line}) has no {what}", "judge some, or take it out")
+            raise MediaError(
+                path, f"the query {quoted(name)} (line {held.line}) has no {what}", "judge some, or take it out"
+            )
     # Seconds of one file are takes of one sound: their default group is the file.
     return LabelledQuery(name, held.group or str(clips.files[name]), positives, negatives, kind=held.kind)
 
@@ -119,5 +127,5 @@ class _Clips:
         if not is_time or (text.isprintable() and (self._folder / text).is_file()):
             return inside(self._folder, text), 0
         if not 0 <= start_s < 1e7:
-            raise ValueError(f"names '{text}': {seconds} is no time in seconds")
+            raise ValueError(f"names {quoted(text)}: {one_line(seconds, 20)} is no time in seconds")
         return inside(self._folder, name), round(start_s * ANALYSIS_RATE)

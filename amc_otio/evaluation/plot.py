@@ -77,14 +77,18 @@ def _panel(
     axis: Any, rows: Sequence[Row], protocols: Sequence[str], labels: Sequence[str], title: str, *, differences: bool
 ) -> None:
     """Draw one estimate a protocol and representation."""
-    step = 0.8 / max(1, len(labels))
+    shown = [
+        label for label in labels if any(_estimate(row, differences) for row in rows if row.representation == label)
+    ]
+    step = 0.8 / max(1, len(shown))
     for number, label in enumerate(labels):
+        lane = (shown.index(label) - (len(shown) - 1) / 2) * step if label in shown else 0.0
         held = {row.protocol: _estimate(row, differences) for row in rows if row.representation == label}
         points = [(place, estimate) for place, name in enumerate(protocols) if (estimate := held.get(name)) is not None]
         if not points:
             continue
         axis.errorbar(
-            [place + (number - (len(labels) - 1) / 2) * step for place, _ in points],
+            [place + lane for place, _ in points],
             [estimate.value for _, estimate in points],
             yerr=[
                 [max(0.0, estimate.value - _end(estimate.low, estimate)) for _, estimate in points],

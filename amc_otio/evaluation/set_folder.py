@@ -10,7 +10,7 @@ from typing import Any
 from amc_otio.config import ANALYSIS_RATE
 from amc_otio.errors import MediaError
 from amc_otio.evaluation.records import Clip, LabelledQuery, LabelledSet
-from amc_otio.evaluation.untrusted import FORMAT, bad_line, inside, read_csv, read_text
+from amc_otio.evaluation.untrusted import FORMAT, bad_line, inside, quoted, read_csv, read_text
 
 
 def read_set_folder(folder: Path) -> LabelledSet:
@@ -42,17 +42,17 @@ def _read_clips(table: Path) -> tuple[Clip, ...]:
     for number, row in read_csv(table, ("clip", "content_s", "shift")):
         name = row["clip"]
         if name in clips:
-            raise bad_line(table, number, f"names the clip '{name}' a second time")
+            raise bad_line(table, number, f"names the clip {quoted(name)} a second time")
         try:
             path = inside(table.parent / "clips", f"{name}.ogg")
         except ValueError as error:
             raise bad_line(table, number, str(error)) from error
         content_s = _number(row["content_s"])
         if not 0 < content_s <= 1:
-            raise bad_line(table, number, f"has a content_s of '{row['content_s']}', which is not in (0, 1]")
+            raise bad_line(table, number, f"has a content_s of {quoted(row['content_s'])}, which is not in (0, 1]")
         shift = _number(row["shift"] or "0")
         if not (abs(shift) < 1e9 and shift == round(shift)):
-            raise bad_line(table, number, f"has a shift of '{row['shift']}', which is no number of samples")
+            raise bad_line(table, number, f"has a shift of {quoted(row['shift'])}, which is no number of samples")
         clips[name] = Clip(
             name, path, content_s, round(shift) % ANALYSIS_RATE, 0, row.get("package", ""), row.get("kind", "")
         )
@@ -104,7 +104,7 @@ def _read_query(path: Path, entry: dict[str, Any], where: str, known: set[str]) 
             raise MediaError(path, f"{where}.{key} is no list of clip names", FORMAT)
         unknown = next((name for name in value if name not in known), None)
         if unknown is not None:
-            raise MediaError(path, f"{where}.{key} names '{unknown}', which clips.csv does not list", FORMAT)
+            raise MediaError(path, f"{where}.{key} names {quoted(unknown)}, which clips.csv does not list", FORMAT)
         if len(set(value)) < len(value):
             raise MediaError(path, f"{where}.{key} names a clip twice", FORMAT)
         return tuple(value)
@@ -119,13 +119,13 @@ def _read_query(path: Path, entry: dict[str, Any], where: str, known: set[str]) 
         kind=text("kind", ""),
     )
     if query.query not in known:
-        raise MediaError(path, f"{where}.query names '{query.query}', which clips.csv does not list", FORMAT)
+        raise MediaError(path, f"{where}.query names {quoted(query.query)}, which clips.csv does not list", FORMAT)
     if not query.positives:
-        raise MediaError(path, f"{where} ('{query.query}') has no positives", FORMAT)
+        raise MediaError(path, f"{where} ({quoted(query.query)}) has no positives", FORMAT)
     others = {*query.negatives, *query.negatives_same_package, *query.ignore}
     if query.query in others | set(query.positives):
-        raise MediaError(path, f"{where} lists the query '{query.query}' among its own candidates", FORMAT)
+        raise MediaError(path, f"{where} lists the query {quoted(query.query)} among its own candidates", FORMAT)
     both = sorted(others & set(query.positives))
     if both:
-        raise MediaError(path, f"{where} says that '{both[0]}' matches and that it does not", FORMAT)
+        raise MediaError(path, f"{where} says that {quoted(both[0])} matches and that it does not", FORMAT)
     return query

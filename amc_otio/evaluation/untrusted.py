@@ -7,7 +7,7 @@ import io
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from amc_otio.errors import AmcError, MediaError
+from amc_otio.errors import AmcError, MediaError, one_line
 from amc_otio.media.files import why_not_a_file
 
 MAX_BYTES: Final = 64 << 20
@@ -66,7 +66,7 @@ def read_csv(path: Path, needed: tuple[str, ...]) -> list[Line]:
             raise MediaError(path, f"has no column '{missing[0]}'", FORMAT)
         twice = next((name for name in header if header.count(name) > 1), None)
         if twice is not None:
-            raise MediaError(path, f"has two columns '{twice}'", FORMAT)
+            raise MediaError(path, f"has two columns {quoted(twice)}", FORMAT)
         for row in reader:
             if not any(value.strip() for value in row):
                 continue
@@ -81,6 +81,11 @@ def read_csv(path: Path, needed: tuple[str, ...]) -> list[Line]:
 def bad_line(path: Path, number: int, reason: str, remedy: str = "mend the line, or take it out") -> AmcError:
     """Return the error of one line of a CSV."""
     return MediaError(path, f"line {number} {reason}", remedy)
+
+
+def quoted(text: str) -> str:
+    """Return text from a file as an error shows it: a long one must not push the rest of the line away."""
+    return f"'{one_line(text, 80)}'"
 
 
 def inside(folder: Path, name: str) -> Path:
@@ -98,10 +103,10 @@ def inside(folder: Path, name: str) -> Path:
     try:
         outside = Path(name).is_absolute() or not path.resolve().is_relative_to(folder.resolve())
     except (OSError, RuntimeError) as error:  # RuntimeError: a circle of links
-        raise ValueError(f"names '{name}', which cannot be followed ({error})") from error
+        raise ValueError(f"names {quoted(name)}, which cannot be followed ({one_line(error, 80)})") from error
     if outside:
-        raise ValueError(f"names '{name}', which is not in the folder of the labels")
+        raise ValueError(f"names {quoted(name)}, which is not in the folder of the labels")
     reason = why_not_a_file(path)
     if reason:
-        raise ValueError(f"names '{name}': {reason}")
+        raise ValueError(f"names {quoted(name)}: {reason}")
     return path
