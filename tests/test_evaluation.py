@@ -72,6 +72,7 @@ def test_restricted_queries_need_enough_of_both():
     assert tasks(part, "full") != ()
     report = evaluate_set(part, similarities={"r": by_vectors(random_vectors(part))})
     assert [p.protocol for p in report.sets[0].protocols] == ["hard", "full"]
+    assert f"made, paper: 0 of {len(part.queries)} queries have the 2 positives" in report.notes[0]
     with pytest.raises(UsageError, match=r"none of its .* for 'paper' has at least 2 positives and 20 negatives"):
         evaluate_set(part, similarities={"r": by_vectors(random_vectors(part))}, protocols=["paper"])
     with pytest.raises(UsageError, match="has no labels for 'cross'"):

@@ -131,6 +131,8 @@ def evaluate_sets(
     """
     if draws < 1:
         raise UsageError("draws", f"{draws} draws give no interval", "ask for 1 or more")
+    if workers is not None and workers < 1:
+        raise UsageError("--workers", f"{workers} is below 1", "give 1 or more, or leave it out")
     judged = _judged(representations)
     labels = _labels(judged, similarities or ())
     against = _baseline(baseline, judged, labels)
@@ -143,7 +145,9 @@ def evaluate_sets(
     # What is asked is settled for every set before the first clip is embedded.
     asked = [_asked(one, protocols, shift) for one in sets]
     notes = [
-        note for whole, one, chosen in zip(read, sets, asked, strict=True) for note in _left_out(whole, one, chosen)
+        note
+        for whole, one, chosen in zip(read, sets, asked, strict=True)
+        for note in _left_out(whole, one, chosen, protocols)
     ]
     described = _described(judged, labels)
     rows: list[Row] = []
@@ -295,10 +299,15 @@ def _asked(labelled: LabelledSet, protocols: Sequence[str] | None, shift: bool) 
     return kept
 
 
-def _left_out(whole: LabelledSet, labelled: LabelledSet, chosen: Mapping[str, tuple[Task, ...]]) -> list[str]:
+def _left_out(
+    whole: LabelledSet,
+    labelled: LabelledSet,
+    chosen: Mapping[str, tuple[Task, ...]],
+    protocols: Sequence[str] | None,
+) -> list[str]:
     notes = []
-    for protocol, wanted in chosen.items():
-        queries = len(queries_of(whole, protocol))
+    for protocol in protocols or PROTOCOLS:
+        queries, wanted = len(queries_of(whole, protocol)), chosen.get(protocol, ())
         if len(wanted) < queries:
             within = " within these packages" if labelled.packages else ""
             least = f"the {labelled.least[0]} positives and {labelled.least[1]} negatives that it takes"

@@ -73,6 +73,7 @@ def read_plain_csv(path: Path) -> LabelledSet:
         clips=tuple(order),
         queries=tuple(_labelled(path, name, held, clips) for name, held in queries.items()),
         least=(1, 1),
+        gallery=False,
         labels=(path,),
     )
 

@@ -53,12 +53,13 @@ def queries_of(labelled: LabelledSet, protocol: str) -> tuple[LabelledQuery, ...
     """
     if protocol not in PROTOCOLS:
         raise UsageError("protocol", f"there is none called '{protocol}'", f"choose among {', '.join(PROTOCOLS)}")
+    if protocol in ("full", "xfull") and not labelled.gallery:
+        return ()
     if protocol in ("cross", "xfull"):
         return labelled.cross_queries
     if protocol == "hard":
         return tuple(query for query in labelled.queries if query.negatives_same_package)
-    # A set without gallery (a CSV judges chosen pairs) says nothing of its other clips.
-    return () if protocol == "full" and labelled.least == (1, 1) else labelled.queries
+    return labelled.queries
 
 
 def tasks(labelled: LabelledSet, protocol: str) -> tuple[Task, ...]:

@@ -88,6 +88,8 @@ class LabelledSet:
     least
         A query counts where it has at least this many positives and negatives. Fewer say nothing of an
         encoder, but a set that was written by hand is taken as it is.
+    gallery
+        Whether a clip that a query does not name is no match of it, so that the whole set can be ranked.
     packages
         The packages to which it was restricted; empty is the whole set.
     labels
@@ -99,6 +101,7 @@ class LabelledSet:
     queries: tuple[LabelledQuery, ...]
     cross_queries: tuple[LabelledQuery, ...] = ()
     least: tuple[int, int] = (2, 20)
+    gallery: bool = True
     packages: tuple[str, ...] = ()
     labels: tuple[Path, ...] = ()
 
