@@ -1267,7 +1267,10 @@ LABELLED_SETS = _group(
         EVALUATE,
         MEDIA,
         ("set.csv", "line 2", "hosts.wav", "not in the folder", "mend"),
-        {"prepare": both(labels(HEADER, "sounds/s0.wav,hosts.wav,1")["prepare"], link("hosts.wav", "/etc/hosts"))},
+        {
+            "prepare": both(labels(HEADER, "sounds/s0.wav,hosts.wav,1")["prepare"], link("hosts.wav", "/etc/hosts")),
+            "only": "posix",
+        },
     ),
     (
         "a field of 200,000 letters",
@@ -1342,7 +1345,7 @@ LABELLED_SETS = _group(
         EVALUATE + " -o link.md --force",
         OUTPUT,
         ("link.md", "belongs to the set", "another file"),
-        {"prepare": link("link.md", "set.csv")},
+        {"prepare": link("link.md", "set.csv"), "only": "posix"},
     ),
     ("a folder that is not there", EVALUATE + " -o no/r.md", OUTPUT, ("no", "is no folder", "make it")),
     (

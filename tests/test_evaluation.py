@@ -249,6 +249,23 @@ def test_a_library_is_not_filled_twice(sounds: Path, tmp_path: Path, monkeypatch
     assert len(written) == 12
 
 
+def test_another_evaluation_may_take_clips_away(sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    first = evaluate_set(sounds, ["mfcc"], workers=1)
+    index = Library.index
+    calls: list[int] = []
+
+    def taken_away(self: Library, paths: list[Path], *rest: Any, **more: Any) -> Any:
+        calls.append(len(paths))
+        if len(calls) == 1:
+            for path in paths[:5]:
+                path.unlink()
+        return index(self, paths, *rest, **more)
+
+    monkeypatch.setattr(Library, "index", taken_away)
+    assert evaluate_set(sounds, ["mfcc"], library=tmp_path / "lib", workers=1) == first
+    assert calls == [12, 5]
+
+
 def test_a_damaged_shard_is_made_again(sounds: Path, tmp_path: Path):
     first = evaluate_set(sounds, ["mfcc"], library=tmp_path / "lib", workers=1)
     shard = sorted((tmp_path / "lib" / "vectors").rglob("*.safetensors"))[3]

@@ -54,7 +54,7 @@ def check_outputs(paths: Sequence[Path], force: bool, read: Collection[Path] = (
             raise OutputError(path.parent, "is no folder", "make it first or name another")
         if not os.access(path.parent, os.W_OK | os.X_OK):
             raise OutputError(path, f"{path.parent} may not be written to", "choose another folder")
-        if real in read_here or any(path.exists() and one.exists() and path.samefile(one) for one in read_here):
+        if real in read_here or (path.exists() and any(one.exists() and path.samefile(one) for one in read_here)):
             raise OutputError(path, "belongs to the set that is read, which is never overwritten", "name another file")
         if os.path.lexists(path):
             if not path.is_file():
