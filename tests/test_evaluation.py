@@ -159,7 +159,7 @@ def test_what_is_judged_has_names_of_its_own(tmp_path: Path):
         evaluate_set(made_set(), ["mfcc"], baseline="mel")
     with pytest.raises(RepresentationError, match="nosuch"):
         evaluate_set(made_set(), ["nosuch"])
-    with pytest.raises(UsageError, match="two sets are called 'made'"):
+    with pytest.raises(UsageError, match="the set 'made' is given twice"):
         evaluate_sets([made_set(), made_set(seed=1)], ["mfcc"])
 
 
@@ -463,6 +463,24 @@ def test_several_sets_in_one_run(sounds: Path, examples: Path, tmp_path: Path, c
     assert (
         run(capsys, sounds, other, "--representations", "mfcc", "--workers", "1", "--plot", tmp_path / "p.png")[0] == 0
     )
+
+
+def test_sets_of_one_name_are_told_by_their_paths(examples: Path, tmp_path: Path):
+    folders = [sounds_csv(tmp_path / place / "set", examples).parent for place in "ab"]
+    report = evaluate_sets(folders, ["mfcc"], workers=1)
+    assert [made.name for made in report.sets] == [str(folder.resolve()) for folder in folders]
+    with pytest.raises(UsageError, match="is given twice"):
+        evaluate_sets([folders[0], folders[0]], ["mfcc"])
+
+
+def test_half_a_letter_in_labels_is_no_fault(examples: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    others = {"negatives": [n for names in KINDS.values() for n in names if n not in ("river", "splash", "waterfall")]}
+    folder = set_folder(tmp_path / "set", examples, kind="\ud800", ignore=[], **others)
+    out = [tmp_path / "r.md", tmp_path / "r.json"]
+    arguments = ["--representations", "mfcc", "--workers", "1", "--per-kind", "-o", out[0], "-o", out[1]]
+    assert run(capsys, folder, *arguments, "--protocols", "full")[0] == 0
+    assert json.loads(out[1].read_text(encoding="utf-8"))["rows"][0]["kinds"][0]["kind"] == "\ud800"
+    assert "ud800 | 1 | 1 |" in out[0].read_text(encoding="utf-8")
 
 
 def test_names_from_a_set_stay_text(sounds: Path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -271,11 +272,19 @@ def _baseline(
 
 
 def _named_apart(sets: list[LabelledSet]) -> list[LabelledSet]:
+    """Give sets of one name their whole paths."""
     names = [one.name for one in sets]
+    apart = [replace(one, name=_path(one)) if names.count(one.name) > 1 and one.labels else one for one in sets]
+    names = [one.name for one in apart]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise UsageError("evaluate", f"two sets are called '{twice}'", "evaluate them in two runs, or rename a folder")
-    return sets
+        raise UsageError("evaluate", f"the set '{twice}' is given twice", "give each once")
+    return apart
+
+
+def _path(labelled: LabelledSet) -> str:
+    file = labelled.labels[0].resolve()
+    return str(file.parent if file.parent.name == labelled.name else file)
 
 
 def _asked(labelled: LabelledSet, protocols: Sequence[str] | None, shift: bool) -> dict[str, tuple[Task, ...]]:

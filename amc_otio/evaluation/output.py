@@ -25,9 +25,11 @@ def rendered(report: EvaluationReport, path: Path, per_kind: bool = False) -> by
     """
     suffix = path.suffix.lower()
     if suffix == ".md":
-        return to_markdown(report, per_kind).encode()
+        return to_markdown(report, per_kind).encode(errors="backslashreplace")
     if suffix == ".json":
-        return (json.dumps(report.to_json(), indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+        # Half a surrogate pair, which labels and names of folders may hold, becomes the escape that JSON has for it.
+        text = json.dumps(report.to_json(), indent=1, ensure_ascii=False, allow_nan=False)
+        return (text + "\n").encode(errors="backslashreplace")
     raise OutputError(path, "is neither .md nor .json", "name it report.md or report.json")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -125,7 +126,7 @@ class _Clips:
             start_s = math.nan
         # An @ may be part of a file's name, as in footage@2x.mov, or even in take@2.
         is_time = at and not (math.isnan(start_s) and seconds.strip().lower() != "nan")
-        if not is_time or (text.isprintable() and (self._folder / text).is_file()):
+        if not is_time or os.path.isfile(self._folder / text):  # noqa: PTH113 - Path.is_file() raises for long names
             return inside(self._folder, text), 0
         if not 0 <= start_s < 1e7:
             raise ValueError(f"names {quoted(text)}: {one_line(seconds, 20)} is no time in seconds")

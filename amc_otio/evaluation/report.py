@@ -62,7 +62,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class KindRow:
-    """R-mAP and HR@5 over the queries of one kind of sound; `difference` is R-mAP less the baseline's."""
+    """R-mAP and HR@5 over the queries of one kind of sound; `difference` is R-mAP less the baseline's.
+
+    The intervals are of a tenth of the report's draws: kinds are many.
+    """
 
     kind: str
     queries: int

@@ -96,7 +96,7 @@ def inside(folder: Path, name: str) -> Path:
     ValueError
         In words: it is absolute, it or a link on its way leads out of the folder, or it is no file.
     """
-    if not name or not name.isprintable():
+    if not name or "\0" in name:
         raise ValueError("names no file")
     # The link is followed before it is judged, so that none leads out.
     path = folder / name
