@@ -6,6 +6,7 @@ written only for representations that have not embedded it, and removed after. I
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import struct
@@ -70,7 +71,8 @@ def clip_paths(labelled: LabelledSet, shift: bool, folder: Path) -> list[Path]:
 def write_clip(path: Path, samples: NDArray[np.float32]) -> None:
     """Write a WAV of 32-bit floats under a temporary name, then rename.
 
-    libsndfile writes the time of day into such files; here the same sound gives the same bytes.
+    libsndfile writes the time of day into such files; here the same sound gives the same bytes. A file that is there
+    is left alone: its name says what it holds, and another evaluation may be reading it.
 
     Raises
     ------
@@ -84,10 +86,14 @@ def write_clip(path: Path, samples: NDArray[np.float32]) -> None:
         struct.pack("<4sI", name, len(body)) + body
         for name, body in ((b"fmt ", form), (b"fact", struct.pack("<I", len(samples))), (b"data", data))
     )
+    whole = struct.pack("<4sI4s", b"RIFF", 4 + len(chunks), b"WAVE") + chunks
     temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         try:
-            temporary.write_bytes(struct.pack("<4sI4s", b"RIFF", 4 + len(chunks), b"WAVE") + chunks)
+            path.parent.mkdir(exist_ok=True)  # another evaluation may just have removed it
+            if path.is_file() and path.stat().st_size == len(whole):
+                return
+            temporary.write_bytes(whole)
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
@@ -98,8 +104,8 @@ def write_clip(path: Path, samples: NDArray[np.float32]) -> None:
 
 
 def remove_clips(paths: Iterable[Path], folder: Path) -> None:
-    """Remove WAVs that were written, and their folder if it is empty then."""
-    for path in paths:
-        path.unlink(missing_ok=True)
-    if folder.is_dir() and not any(folder.iterdir()):
+    """Remove WAVs that were written, and their folder if it is empty then; what stays is in nobody's way."""
+    with contextlib.suppress(OSError):
+        for path in paths:
+            path.unlink(missing_ok=True)
         folder.rmdir()

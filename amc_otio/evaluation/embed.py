@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from amc_otio.errors import LibraryError, MediaError, RepresentationError
 from amc_otio.evaluation.clip_files import clip_paths, clip_samples, remove_clips, write_clip
 from amc_otio.evaluation.judged import RepresentationSpec
-from amc_otio.evaluation.records import Clip, LabelledSet
+from amc_otio.evaluation.records import LabelledSet
 from amc_otio.library import Library, Searcher
 from amc_otio.library.reports import Progress as Indexing
 from amc_otio.media.windows import iter_windows
@@ -26,6 +26,7 @@ CLIPS_FOLDER: Final = "evaluation-clips"
 """Below a library's folder; it is there only while clips are embedded."""
 _CHUNK: Final = 1024
 _BATCH: Final = 64
+_TRIES: Final = 4
 
 
 @dataclass(frozen=True)
@@ -102,21 +103,24 @@ def embed_set(
     if not judged:
         return []
     tell = progress or (lambda _: None)
-    folder = library.folder / CLIPS_FOLDER
-    paths = clip_paths(labelled, shift, folder)
+    paths = clip_paths(labelled, shift, library.folder / CLIPS_FOLDER)
     specs = [spec for spec in judged if isinstance(spec, RepresentationSpec)]
     own = [one for one in judged if not isinstance(one, RepresentationSpec)]
     # Another evaluation may remove a clip that both were about to read; its vectors are there then, or the next
     # try writes it again.
     searchers = {spec.label: searcher_of(library, spec, paths) for spec in specs}
-    for _ in range(3):
+    failed: dict[Path, str] = {}
+    for _ in range(_TRIES):
         asked = {label: set(searcher.missing) for label, searcher in searchers.items()}
         if not any(asked.values()):
             break
-        _fill(library, labelled, paths, specs, asked, shift, workers, tell)
+        failed = _fill(library, labelled, paths, specs, asked, shift, workers, tell)
         searchers = {spec.label: searcher_of(library, spec, paths) for spec in specs}
+    for clip, path in zip(labelled.clips, paths, strict=True):
+        if path in failed and any(path in searcher.missing for searcher in searchers.values()):
+            raise MediaError(clip.path, f"cannot be embedded: {failed[path]}", "check the set")
     made = {spec.label: _vectors(searchers[spec.label], library, paths, spec) for spec in specs}
-    made_own = iter(_embed_here(labelled, paths, own, shift, folder, tell))
+    made_own = iter(_embed_here(labelled, own, shift, tell))
     return [made[one.label] if isinstance(one, RepresentationSpec) else next(made_own) for one in judged]
 
 
@@ -134,17 +138,17 @@ def _fill(
     shift: bool,
     workers: int | None,
     tell: Tell,
-) -> None:
-    """Write the clips that a representation lacks, a chunk at a time, and have them embedded."""
+) -> dict[Path, str]:
+    """Write the clips that a representation lacks, a chunk at a time, and have them embedded; return what failed."""
     wanted: set[Path] = set().union(*asked.values())
     todo = list({path: clip for clip, path in zip(labelled.clips, paths, strict=True) if path in wanted}.items())
     whole = sum(len(lacking) for lacking in asked.values())
     clock = _Clock("embedding", whole, tell)
     folder = library.folder / CLIPS_FOLDER
+    failed: dict[Path, str] = {}
     for first in range(0, len(todo), _CHUNK):
         chunk = todo[first : first + _CHUNK]
         try:
-            _make(folder)
             for number, (path, clip) in enumerate(chunk, first + 1):
                 write_clip(path, clip_samples(clip, shift))
                 tell(Progress("reading clips", number, len(todo)))
@@ -156,16 +160,10 @@ def _fill(
                     lacking, spec.name, weights=spec.weights, workers=workers, progress=clock.indexing(spec.label)
                 )
                 clock.before += len(lacking)
-                _check(report.failed, dict(chunk))
+                failed |= dict(report.failed)
         finally:
             remove_clips([path for path, _ in chunk], folder)
-
-
-def _check(failed: Sequence[tuple[Path, str]], clips: dict[Path, Clip]) -> None:
-    """Raise for a clip that was there and could not be embedded."""
-    for path, reason in failed:
-        if path.exists():
-            raise MediaError(clips[path].path, f"cannot be embedded: {reason}", "check the set")
+    return failed
 
 
 def _vectors(searcher: Searcher, library: Library, paths: list[Path], spec: RepresentationSpec) -> NDArray[np.float32]:
@@ -181,23 +179,19 @@ def _vectors(searcher: Searcher, library: Library, paths: list[Path], spec: Repr
 
 
 def _embed_here(
-    labelled: LabelledSet,
-    paths: list[Path],
-    own: Sequence[Representation],
-    shift: bool,
-    folder: Path,
-    tell: Tell,
+    labelled: LabelledSet, own: Sequence[Representation], shift: bool, tell: Tell
 ) -> list[NDArray[np.float32]]:
     """Ask representations that no registry knows, on the same windows that a library would cut."""
-    made = [np.zeros((len(paths), one.dimension), np.float32) for one in own]
+    made = [np.zeros((len(labelled.clips), one.dimension), np.float32) for one in own]
     if not own:
         return made
-    clock = _Clock("embedding", len(paths), tell)
-    for first in range(0, len(paths), _BATCH):
-        chunk = list(zip(paths, labelled.clips, strict=True))[first : first + _BATCH]
-        try:
-            _make(folder)
+    clock = _Clock("embedding", len(labelled.clips), tell)
+    with tempfile.TemporaryDirectory(prefix="amc-otio-") as folder:
+        paths = [Path(folder) / f"{place}.wav" for place in range(_BATCH)]
+        for first in range(0, len(labelled.clips), _BATCH):
+            chunk = list(zip(paths, labelled.clips[first : first + _BATCH], strict=False))
             for path, clip in chunk:
+                path.unlink(missing_ok=True)
                 write_clip(path, clip_samples(clip, shift))
             for matrix, one in zip(made, own, strict=True):
                 windows = [next(iter_windows(path, one.sample_rate)).samples[0] for path, _ in chunk]
@@ -206,17 +200,8 @@ def _embed_here(
                     wrong = f"its vectors are not finite and of shape (n, {one.dimension})"
                     raise RepresentationError(one.name, wrong, "see amc_otio.representations.base")
                 matrix[first : first + len(chunk)] = vectors
-        finally:
-            remove_clips([path for path, _ in chunk], folder)
-        clock.tell(first + len(chunk))
+            clock.tell(first + len(chunk))
     return made
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise LibraryError(folder, f"cannot be made ({error.strerror})", "give another --library") from error
 
 
 class _Clock:
