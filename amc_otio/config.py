@@ -36,6 +36,8 @@ SHORT_SHOTS: Final = ("refuse", "keep")
 INDEX_KINDS: Final = ("auto", "annoy", "exact")
 PROJECTIONS: Final = ("auto", "linear", "mlp")
 DEVICES: Final = ("auto", "cpu", "cuda")
+PROTOCOLS: Final = ("paper", "hard", "cross", "full", "xfull")
+"""Ways to judge a representation on a labelled set; `amc_otio.evaluation.protocols` says what each ranks."""
 
 
 @dataclass(frozen=True)

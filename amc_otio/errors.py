@@ -43,7 +43,7 @@ class TimelineError(AmcError):
 
 
 class MediaError(AmcError):
-    """A media file is missing, damaged, silent where sound is needed, or ambiguous."""
+    """A media file or a labelled set is missing, damaged, silent where sound is needed, or ambiguous."""
 
     exit_code = 4
 

@@ -115,6 +115,20 @@ JSON_SHAPES: dict[str, dict[str, str]] = {
         "other_files": "other files removed",
         "bytes": "bytes freed",
     },
+    "evaluate": {
+        "format": "`amc-otio evaluation`",
+        "version": "of this format: 1",
+        "software": "the version of amc-otio",
+        "sets": "a list of objects: `name`, `clips`, `packages`, `shifted`, `silent`, `protocols`",
+        "representations": "a list of objects: `label`, `name`, `version`, `dimension`, `weights_hash`",
+        "baseline": "the label that differences are against, or null",
+        "shift": "whether clips were rolled in their second",
+        "draws": "draws of the bootstrap",
+        "seed": "of the bootstrap",
+        "rows": "a list of objects, one a set, protocol and representation: `metrics` (`value`, `low`, `high` each), "
+        "`group_mean_interval`, `difference`, `kinds`; see [evaluation.md](evaluation.md)",
+        "notes": _NOTES,
+    },
     "doctor": {
         "[].name": "what was looked at",
         "[].state": "`ok`, `optional` (absent, and that is fine) or `missing`",

@@ -111,11 +111,13 @@ def _range(start: float, frames: float) -> Any:
 
 
 def prepare_good(folder: Path) -> None:
-    """An edit of three shots, their media, and three sounds to match with."""
+    """An edit of three shots, their media, three sounds to match with, and a labelled set of them."""
     for number, name in enumerate("abc"):
         write(folder / "media" / f"{name}.wav", sound(5, number))
     for number in range(3):
         write(folder / "sounds" / f"s{number}.wav", sound(4, 10 + number))
+    judged = "sounds/s0.wav,sounds/s1.wav,1\nsounds/s0.wav,media/a.wav@2.5,0\n"
+    (folder / "set.csv").write_text("query,candidate,relevant\n" + judged, encoding="utf-8")
     made = timeline("media/a.wav", "media/b.wav", "media/c.wav")
     made.tracks.markers.append(otio.schema.Marker("here", _range(48, 1), otio.schema.MarkerColor.RED))
     made.to_json_file(str(folder / "edit.otio"))
@@ -1266,6 +1268,145 @@ TRAININGS = _group(
     ),
 )
 
+
+def labels(*lines: str | bytes) -> dict[str, Any]:
+    """A case whose labelled set holds these lines."""
+    content = b"\n".join(line if isinstance(line, bytes) else line.encode() for line in lines)
+    return {"prepare": text("set.csv", content + b"\n")}
+
+
+EVALUATE = "evaluate set.csv --representations mfcc --workers 1"
+HEADER = "query,candidate,relevant"
+LABELLED_SETS = _group(
+    "Labelled sets",
+    ("none", "evaluate", USAGE, ("SET", "evaluate --help")),
+    ("not there", "evaluate no.csv", MEDIA, ("no.csv", "cannot be reached", "docs/evaluation.md")),
+    ("a folder that is none", "evaluate sounds", MEDIA, ("sounds", "is no labelled set", "clips.csv", "queries.csv")),
+    ("a film instead", "evaluate media/a.wav", MEDIA, ("a.wav", "not UTF-8", "save it as")),
+    ("a column missing", EVALUATE, MEDIA, ("set.csv", "no column 'relevant'", "see"), labels("query,candidate")),
+    ("no line", EVALUATE, MEDIA, ("set.csv", "judges nothing", "see"), labels(HEADER)),
+    (
+        "a label of NaN",
+        EVALUATE,
+        MEDIA,
+        ("set.csv", "line 2", "'NaN'", "write 1 or 0"),
+        labels(HEADER, "sounds/s0.wav,sounds/s1.wav,NaN"),
+    ),
+    (
+        "the same pair twice",
+        EVALUATE,
+        MEDIA,
+        ("set.csv", "line 3", "a second time", "take it out"),
+        labels(HEADER, "sounds/s0.wav,sounds/s1.wav,1", "sounds/s0.wav,sounds/s1.wav@0,0"),
+    ),
+    (
+        "a query without positives",
+        EVALUATE,
+        MEDIA,
+        ("set.csv", "'sounds/s0.wav'", "has no positives", "judge some"),
+        labels(HEADER, "sounds/s0.wav,sounds/s1.wav,0"),
+    ),
+    (
+        "a path out of its folder",
+        EVALUATE,
+        MEDIA,
+        ("set.csv", "line 2", "../x.wav", "not in the folder", "mend"),
+        labels(HEADER, "sounds/s0.wav,../x.wav,1"),
+    ),
+    (
+        "a link out of its folder",
+        EVALUATE,
+        MEDIA,
+        ("set.csv", "line 2", "hosts.wav", "not in the folder", "mend"),
+        {
+            "prepare": both(labels(HEADER, "sounds/s0.wav,hosts.wav,1")["prepare"], link("hosts.wav", "/etc/hosts")),
+            "only": "posix",
+        },
+    ),
+    (
+        "a field of 200,000 letters",
+        EVALUATE,
+        MEDIA,
+        ("set.csv", "line 2", "field larger than", "mend"),
+        labels(HEADER, "a" * 200_000 + ",sounds/s1.wav,1"),
+    ),
+    (
+        "UTF-16",
+        EVALUATE,
+        MEDIA,
+        ("set.csv", "not UTF-8", "save it as"),
+        {"prepare": text("set.csv", (HEADER + "\n").encode("utf-16"))},
+    ),
+    (
+        "a text named .wav",
+        EVALUATE,
+        MEDIA,
+        ("s1.wav", "; "),
+        {"prepare": text("sounds/s1.wav", "no sound\n" * 99)},
+    ),
+    (
+        "a text named .wav, with a library",
+        EVALUATE + " --library lib",
+        MEDIA,
+        ("s1.wav", "; "),
+        {"prepare": text("sounds/s1.wav", "no sound\n" * 99), "keeps": ("lib",)},
+    ),
+    ("an unknown protocol", EVALUATE + " --protocols quick", USAGE, ("--protocols", "'quick'", "--help")),
+    ("a protocol without labels", EVALUATE + " --protocols hard", USAGE, ("set", "no labels for 'hard'", "choose")),
+    ("a shift that it does not say", EVALUATE + " --shift", USAGE, ("set", "no shift", "leave --shift out")),
+    ("packages that it does not name", EVALUATE + " --packages a,b", USAGE, ("set", "no packages", "whole set")),
+    (
+        "an unknown representation",
+        "evaluate set.csv --representations magic",
+        REPRESENTATION,
+        ("magic", "choose one of"),
+    ),
+    (
+        "weights that are not there",
+        "evaluate set.csv --representations sfx=no.onnx",
+        REPRESENTATION,
+        ("no.onnx", "cannot be read", "install"),
+    ),
+    ("weights without a name", "evaluate set.csv --representations =x", USAGE, ("'=x'", "NAME=WEIGHTS", "write")),
+    ("a representation twice", EVALUATE + " --representations mfcc mfcc", USAGE, ("'mfcc'", "twice", "once")),
+    ("a baseline that is not judged", EVALUATE + " --baseline mel", USAGE, ("'mel'", "is judged", "choose among mfcc")),
+    ("no workers", "evaluate set.csv --workers 0", USAGE, ("--workers", "below 1", "give 1 or more")),
+    (
+        "a report of no known kind",
+        EVALUATE + " -o report.pdf",
+        OUTPUT,
+        ("report.pdf", "neither .md nor .json", "name it"),
+    ),
+    ("a plot of another kind", EVALUATE + " --plot plot.jpg", OUTPUT, ("plot.jpg", "no .png", "name it")),
+    (
+        "a report that is there",
+        EVALUATE + " -o mine.md",
+        OUTPUT,
+        ("mine.md", "exists already", "--force"),
+        {"prepare": text("mine.md", "mine")},
+    ),
+    (
+        "one name for two results",
+        EVALUATE + " -o r.md -o ./r.md",
+        OUTPUT,
+        ("r.md", "two results", "name of its own"),
+    ),
+    (
+        "a report over the labels",
+        EVALUATE + " -o link.md --force",
+        OUTPUT,
+        ("link.md", "belongs to the set", "another file"),
+        {"prepare": link("link.md", "set.csv"), "only": "posix"},
+    ),
+    ("a folder that is not there", EVALUATE + " -o no/r.md", OUTPUT, ("no", "is no folder", "make it")),
+    (
+        "a stranger's folder for a library",
+        EVALUATE + " --library sounds",
+        LIBRARY,
+        ("sounds", "is not a library", "--library"),
+    ),
+)
+
 CASES = (
     COMMAND_LINE
     + SETTINGS
@@ -1279,6 +1420,7 @@ CASES = (
     + REVERTS
     + PREVIEWS
     + TRAININGS
+    + LABELLED_SETS
 )
 
 INTRODUCTION = """\
@@ -1292,7 +1434,7 @@ before the problem could be known, it stays, and the table says so. One bad file
 `note:` instead, and the run goes on to exit code 0 ([at the end](#one-bad-thing-among-good-ones)).
 
 All are tried in a folder with a good timeline `edit.otio`, its media, the folder `sounds`, a proposals file `p.json`
-made from them, and a timeline `done.otio` that amc-otio wrote.
+made from them, a timeline `done.otio` that amc-otio wrote, and a labelled set `set.csv`.
 """
 
 GOES_ON = """\

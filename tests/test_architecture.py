@@ -31,7 +31,7 @@ MAY = {
     "media": set(),
     "models": set(),
     "representations": {"models"},
-    "evaluation": set(),
+    "evaluation": {"library", "representations", "media"},
     "library": {"representations", "media"},
     "training": {"library", "representations", "media"},
     "joining": {"representations"},

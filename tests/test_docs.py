@@ -54,6 +54,7 @@ def test_json_output_is_what_the_page_says(
         "library info": [],
         "library verify": [],
         "library prune": [],
+        "evaluate": ["set.csv", "--representations", "mfcc", "--workers", "1"],
         "doctor": [],
     }
     assert main(["propose", "edit.otio", "-o", "p.json", "--json", *match]) == 0

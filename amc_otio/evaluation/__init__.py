@@ -1,0 +1,5 @@
+"""How good a representation is: retrieval metrics over labelled sets, with intervals (paper, section 3.1).
+
+`evaluate.evaluate_set` is the way in; `labelled_set` reads sets, `protocols` says what is ranked, `metrics` and
+`intervals` score it, `report` holds what came of it, and `markdown` and `plot` show it. Nothing is imported here.
+"""

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from amc_otio.errors import RepresentationError
+from amc_otio.evaluation.protocols import Task
+
+METRICS: Final = ("r_map", "hr_1", "hr_2", "hr_5", "p_5", "p_10")
+"""The columns of the paper's Table 1, as reports and results call them."""
+TITLES: Final = ("R-mAP", "HR@1", "HR@2", "HR@5", "P@5", "P@10")
+"""The same as the paper writes them."""
+
+Similarity = Callable[[int, NDArray[np.int64]], "NDArray[np.floating[Any]]"]
+"""(query's clip number, candidates' clip numbers) -> similarities, one each: cosines, a fusion, a re-ranking."""
+
 
 @dataclass(frozen=True)
 class QueryScores:
-    """Scores of one query's ranking."""
+    """Scores of one ranking; their means over the queries are the metrics."""
 
     average_precision: float
     hit_at_1: float
@@ -20,23 +32,17 @@ class QueryScores:
     precision_at_5: float
     precision_at_10: float
 
-
-@dataclass(frozen=True)
-class TableRow:
-    """Means over the queries: a row of the paper's Table 1.
-
-    `interval` is the 95 % bootstrap interval of `r_map` over groups of queries, since queries of one group are
-    takes of one sound and not independent.
-    """
-
-    queries: int
-    r_map: float
-    hr_1: float
-    hr_2: float
-    hr_5: float
-    p_5: float
-    p_10: float
-    interval: tuple[float, float]
+    @property
+    def row(self) -> tuple[float, ...]:
+        """The scores in the order of `METRICS`."""
+        return (
+            self.average_precision,
+            self.hit_at_1,
+            self.hit_at_2,
+            self.hit_at_5,
+            self.precision_at_5,
+            self.precision_at_10,
+        )
 
 
 def score_ranking(relevant: Sequence[bool] | NDArray[np.bool_], positives: int) -> QueryScores:
@@ -69,24 +75,43 @@ def score_ranking(relevant: Sequence[bool] | NDArray[np.bool_], positives: int) 
     )
 
 
-def rank(similarities: NDArray[np.floating], candidates: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Order candidates by falling similarity; equal ones by rising index, so that ties are the same every time."""
+def rank(similarities: NDArray[np.floating[Any]], candidates: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Order candidates by falling similarity; equal ones by rising number, so that ties are the same every time."""
     order = np.lexsort((candidates, -np.asarray(similarities, dtype=np.float64)))
     return candidates[order]
 
 
-def mean_row(scores: Iterable[QueryScores], groups: Iterable[str], seed: int = 0, draws: int = 1000) -> TableRow:
-    """Average the queries' scores and bootstrap the interval of R-mAP by group."""
-    held, names = list(scores), list(groups)
-    if not held:
-        raise ValueError("no query was scored")
-    values = np.array(
-        [(s.average_precision, s.hit_at_1, s.hit_at_2, s.hit_at_5, s.precision_at_5, s.precision_at_10) for s in held]
-    )
-    means = values.mean(axis=0)
-    kinds = sorted(set(names))
-    by_group = np.array([values[[n == kind for n in names], 0].mean() for kind in kinds])
-    resampled = np.random.default_rng(seed).choice(by_group, (draws, len(kinds))).mean(axis=1)
-    low, high = np.percentile(resampled, [2.5, 97.5])
-    r_map, hr_1, hr_2, hr_5, p_5, p_10 = (float(m) for m in means)
-    return TableRow(len(held), r_map, hr_1, hr_2, hr_5, p_5, p_10, (float(low), float(high)))
+def score_tasks(tasks: Sequence[Task], similarity: Similarity, label: str) -> NDArray[np.float64]:
+    """Rank and score.
+
+    Parameters
+    ----------
+    tasks
+        What is asked.
+    similarity
+        Called once a task.
+    label
+        What is judged, for the message of an error.
+
+    Returns
+    -------
+    numpy.ndarray
+        (tasks, metrics) float64 in the order of `METRICS`.
+
+    Raises
+    ------
+    RepresentationError
+        When a similarity is not a number, or there are not as many as candidates.
+    """
+    scores = np.zeros((len(tasks), len(METRICS)))
+    for row, task in enumerate(tasks):
+        similarities = np.asarray(similarity(task.number, task.candidates), np.float64)
+        if similarities.shape != task.candidates.shape:
+            wrong = f"similarities of shape {similarities.shape} for {len(task.candidates)} candidates"
+            raise RepresentationError(label, wrong, "give one for each candidate")
+        if np.isnan(similarities).any():
+            wrong = f"a similarity to the query '{task.query.query}' is not a number"
+            raise RepresentationError(label, wrong, "check how it is computed")
+        order = rank(similarities, task.candidates)
+        scores[row] = score_ranking(np.isin(order, task.positives), len(task.positives)).row
+    return scores

@@ -16,6 +16,11 @@ from numpy.typing import NDArray
 
 Float32 = NDArray[np.float32]
 
+ROW_TILE = 48
+"""Rows of one product: a multiple of the rows (8, 12, 16 or 24) that a BLAS works on at a time."""
+UNSHARED = 262_144
+"""Multiplications up to which a BLAS (OpenBLAS's limit) does not share a product out among threads."""
+
 SMALLEST, LARGEST = 256, 8192
 """Transform sizes (powers of two) that go through the matrix products; others use `numpy.fft.rfft`."""
 
@@ -118,8 +123,10 @@ class PowerSpectrum:
         halfway, spectra, power = self._halfway[:m], self._spectra[:m], self._power[:m]
         np.matmul(plan.first, frames.reshape(m, plan.rows, plan.columns), out=halfway)
         # One product per c over all frames; (real, imaginary) rows of one c lie side by side after the reshape.
-        by_c = halfway.reshape(m, plan.half, 2 * plan.columns).transpose(1, 0, 2)
-        np.matmul(by_c, plan.second, out=spectra.transpose(1, 0, 2))
+        height = ROW_TILE if m % ROW_TILE == 0 else m
+        by_c = halfway.reshape(-1, height, plan.half, 2 * plan.columns).transpose(2, 0, 1, 3)
+        out_by_c = spectra.reshape(-1, height, plan.half, 2 * plan.columns).transpose(2, 0, 1, 3)
+        np.matmul(by_c, plan.second[:, None], out=out_by_c)
         np.multiply(spectra, spectra, out=spectra)
         np.add(spectra[:, :, : plan.columns], spectra[:, :, plan.columns :], out=power)
         # mode="clip" lets take write to `out` without a copy; every index is within range.

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from amc_otio.config import HOP, N_FFT, N_MELS
 from amc_otio.errors import RepresentationError
-from amc_otio.representations.fourier import PowerSpectrum
+from amc_otio.representations.fourier import ROW_TILE, UNSHARED, PowerSpectrum
 
 Float32 = NDArray[np.float32]
 MelScale = Literal["slaney", "htk"]
@@ -26,10 +26,8 @@ MelNorm = Literal["slaney", "l1"]
 
 BLOCK_FRAMES = 96
 """Frames transformed at a time: two one-second windows at the paper's hop, so that the work stays in the cache."""
-ROW_TILE = 48
-"""A multiple of the rows (8, 12, 16 or 24) that a BLAS works on at a time."""
 BANDS_PER_PRODUCT = 16
-"""Mel bands that share one matrix product; their filters touch only a slice of the spectrum."""
+"""Most mel bands that share one matrix product; their filters touch only a slice of the spectrum."""
 
 
 @lru_cache(maxsize=8)
@@ -126,12 +124,23 @@ def _band_groups(
     """Cut the mostly empty filter matrix into dense pieces."""
     filters = mel_filters(sample_rate, n_fft, n_mels, fmin, fmax, scale, norm)
     groups = []
-    for first in range(0, n_mels, BANDS_PER_PRODUCT):
-        bands = slice(first, min(first + BANDS_PER_PRODUCT, n_mels))
+    first = 0
+    while first < n_mels:
+        count = min(BANDS_PER_PRODUCT, n_mels - first)
+        while count > 1 and ROW_TILE * count * _width(filters[first : first + count]) > UNSHARED:
+            count //= 2
+        bands = slice(first, first + count)
         used = np.flatnonzero(filters[bands].any(axis=0))
         bins = slice(int(used[0]), int(used[-1]) + 1) if used.size else slice(0, 1)
         groups.append(_BandGroup(bands, bins, np.ascontiguousarray(filters[bands, bins].T)))
+        first += count
     return tuple(groups)
+
+
+def _width(filters: Float32) -> int:
+    """How many bins some filters span."""
+    used = np.flatnonzero(filters.any(axis=0))
+    return int(used[-1] - used[0]) + 1 if used.size else 1
 
 
 def frame_count(samples: int, hop: int = HOP) -> int:
@@ -147,8 +156,9 @@ def _power_blocks(windows: Float32, n_fft: int, hop: int) -> Iterator[tuple[slic
     n, samples = windows.shape
     frames = frame_count(samples, hop)
     per_block = min(frames, BLOCK_FRAMES)
-    # A window's values must not depend on which others share its batch, and a BLAS rounds by the shape of a product
-    # and by where in it a row stands. So every product has the same shape, and a short window whole row tiles in it.
+    # A window's values must not depend on which others share its batch, nor on how many processors there are, and a
+    # BLAS rounds by the shape of a product, by where in it a row stands and by how it is shared out among threads.
+    # So a short window takes whole row tiles, every block is full, and no product is large enough to be shared out.
     stride = -(-frames // ROW_TILE) * ROW_TILE if frames <= BLOCK_FRAMES else per_block
     together = max(1, BLOCK_FRAMES // stride)
     pad = n_fft // 2
@@ -261,8 +271,10 @@ def mel_spectrogram(
 
 def _project(power: Float32, groups: tuple[_BandGroup, ...], out: Float32) -> None:
     """Mel bands of spectra: ``(m, bins)`` to ``(m, n_mels)``, written to `out`."""
+    height = ROW_TILE if len(power) % ROW_TILE == 0 else len(power)
+    tiles, made = (array.reshape(-1, height, array.shape[1]) for array in (power, out))
     for group in groups:
-        np.matmul(power[:, group.bins], group.weights, out=out[:, group.bands])
+        np.matmul(tiles[:, :, group.bins], group.weights, out=made[:, :, group.bands])
 
 
 def spectra_at(
