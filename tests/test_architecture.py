@@ -11,18 +11,30 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "amc_otio"
-ROOMS = ("timeline", "media", "representations", "library", "joining", "proposals", "matching", "evaluation", "cli")
+ROOMS = (
+    "timeline",
+    "media",
+    "representations",
+    "descriptors",
+    "library",
+    "joining",
+    "proposals",
+    "matching",
+    "evaluation",
+    "cli",
+)
 
 # What each room may import besides itself and the plain modules errors, config and codec.
 MAY = {
     "timeline": set(),
     "media": set(),
     "representations": set(),
+    "descriptors": {"representations"},
     "evaluation": set(),
     "library": {"representations", "media"},
     "joining": {"representations"},
     "proposals": {"joining", "timeline"},
-    "matching": {"joining", "library", "representations", "media", "timeline", "proposals"},
+    "matching": {"descriptors", "joining", "library", "representations", "media", "timeline", "proposals"},
 }
 PLAIN = {"errors", "config", "codec"}
 
