@@ -68,8 +68,9 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
     try:
         return settings.replace(given)
     except UsageError as error:
-        # A weight that comes from --weigh has no option of its own.
-        name = _OPTIONS.get(error.thing, "weigh").replace("_", "-")
+        # A weight has no option of its own: match.weigh_pitch is what --weigh says of pitch.
+        weight = error.thing.removeprefix("match.").replace("_", " ")
+        name = _OPTIONS[error.thing].replace("_", "-") if error.thing in _OPTIONS else weight
         raise UsageError(f"-{name}" if len(name) == 1 else f"--{name}", error.reason, error.remedy) from error
 
 
@@ -147,7 +148,9 @@ def weights_of(text: str | None) -> dict[str, float]:
     option = one_line(f"--weigh {text}", 60)
     weights: dict[str, float] = {}
     for part in text.split(","):
-        family, _, number = (side.strip() for side in part.partition("="))
+        family, equals, number = (side.strip() for side in part.partition("="))
+        if not equals:
+            raise UsageError(option, f"'{part}' is not FAMILY=W", "write it like timbre=0.3,pitch=0.2")
         if family not in WEIGHED:
             raise UsageError(option, f"'{family}' cannot be weighed", f"choose from {', '.join(WEIGHED)}")
         if family in weights:

@@ -118,7 +118,9 @@ def pattern_correlation(a: NDArray[np.float32], b: NDArray[np.float32]) -> Float
     """
     frames = a.shape[1]
     size = 1 << (2 * frames - 1).bit_length()
-    product = np.conj(np.fft.rfft(a, size, axis=1)) * np.fft.rfft(b, size, axis=1)
+    # In double precision whatever NumPy it is, so that the order of the two makes no difference.
+    first, second = (np.fft.rfft(x.astype(np.float64), size, axis=1) for x in (a, b))
+    product = np.conj(first) * second
     correlation = np.fft.irfft(product, size, axis=1)
     most = frames // 2
     highest = np.maximum(correlation[:, : most + 1].max(axis=1), correlation[:, -most:].max(axis=1))

@@ -101,8 +101,8 @@ def onsets(strength: Float32) -> NDArray[np.bool_]:
 def pulse(strength: Float32, picked: NDArray[np.bool_]) -> Float32:
     """Interval of the pulse in seconds, shape ``(n,)``; NaN where there is none.
 
-    The highest peak of the onset strength's autocorrelation between 0.08 and 0.45 s, normalised by the overlap; there is
-    none where it is below 0.3, or where fewer than three onsets were picked.
+    The highest peak of the onset strength's autocorrelation between 0.08 and 0.45 s, normalised by the overlap. There
+    is none where it is below 0.3, or where fewer than three onsets were picked.
     """
     n, frames = strength.shape
     centred = strength - strength.mean(axis=1, keepdims=True)
