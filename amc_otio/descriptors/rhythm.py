@@ -27,10 +27,8 @@ BANDS: Final = 64
 RATE: Final = ANALYSIS_RATE / HOP
 """Frames a second of the onset strength."""
 RISE_DB: Final = 2.0
-"""How far an onset rises above the local mean of the onset strength, in dB a band and frame: twice what the strongest
-of white, pink and brown noise reaches (tests/test_descriptors.py)."""
-MOST_ONSETS: Final = 32
-"""Onsets are at least 30 ms apart: a second holds no more."""
+"""How far an onset rises above the local mean of the onset strength, in dB a band and frame. Of 200 s of steady noise,
+white, pink or brown, the strongest frame rises 1.3 (measured)."""
 _BEFORE_MAX, _BEFORE_MEAN, _AFTER_MEAN, _WAIT = (round(s * RATE) for s in (0.03, 0.1, 0.1, 0.03))
 
 STEP: Final = 240

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,9 @@ from amc_otio.errors import MediaError
 from amc_otio.joining.join import MARGIN, WINDOW
 from amc_otio.matching.hits import Hit
 from amc_otio.matching.query import Query, Sound, read_window
+
+_KEPT: Final = 200
+"""Windows whose sound is kept between ranking and joining (50 MB)."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +130,8 @@ class Ear:
             samples = self.read(hit)
         except MediaError:
             return None
-        self._read[hit.path, hit.start] = samples
+        if len(self._read) < _KEPT:
+            self._read[hit.path, hit.start] = samples
         return self.compare(samples, hit.loudness)
 
     def compare(self, samples: NDArray[np.float32], loudness: float) -> Comparison:
