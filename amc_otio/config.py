@@ -38,6 +38,8 @@ PROJECTIONS: Final = ("auto", "linear", "mlp")
 DEVICES: Final = ("auto", "cpu", "cuda")
 PROTOCOLS: Final = ("paper", "hard", "cross", "full", "xfull")
 """Ways to judge a representation on a labelled set; `amc_otio.evaluation.protocols` says what each ranks."""
+WEIGHED: Final = ("timbre", "pitch", "rhythm", "loudness")
+"""What an editor may weigh beside the similarity (docs/ranking.md)."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,19 @@ class MatchSettings:
     """Two matches at least this alike are compared as waveforms; the same recording is proposed once. Copies that
     begin elsewhere are as little alike as 0.75; above 1 nothing is compared."""
     index: str = "auto"
+    weigh_timbre: float = 0.0
+    """What an agreement of 1 adds to the similarity in the ranking (docs/ranking.md). With all four at 0 the rank is
+    the similarity alone, as in the paper."""
+    weigh_pitch: float = 0.0
+    weigh_rhythm: float = 0.0
+    weigh_loudness: float = 0.0
+    pool: int = 50
+    """How many of the most similar windows are ranked again where something is weighed; each is read for it."""
+
+    @property
+    def weighs(self) -> bool:
+        """Whether anything but the similarity counts in the ranking."""
+        return any((self.weigh_timbre, self.weigh_pitch, self.weigh_rhythm, self.weigh_loudness))
 
     @property
     def weights_path(self) -> Path | None:
@@ -201,6 +216,11 @@ _BOUNDS: Final[dict[str, tuple[float, float]]] = {
     "match.max_level_step_lu": (0, 200),
     "match.silence_dbfs": (-200, 0),
     "match.near_duplicate": (0, 1.01),
+    "match.weigh_timbre": (0, 10),
+    "match.weigh_pitch": (0, 10),
+    "match.weigh_rhythm": (0, 10),
+    "match.weigh_loudness": (0, 10),
+    "match.pool": (1, 10_000),
     "join.phi": (1e-6, 1e6),
     "join.fade_s": (0, 10),
     "join.max_fade_s": (0, 10),

@@ -195,7 +195,7 @@ def propose(
 
 
 def best_choices(proposals: Proposals, loaded: LoadedTimeline) -> tuple[dict[int, int], tuple[str, ...]]:
-    """Choose each edit point's best candidate, the highest similarity first, where they do not exclude each other.
+    """Choose each edit point's best candidate, the highest score first, where they do not exclude each other.
 
     Returns
     -------
@@ -204,7 +204,7 @@ def best_choices(proposals: Proposals, loaded: LoadedTimeline) -> tuple[dict[int
     """
     order = sorted(
         (i for i, p in enumerate(proposals.proposals) if p.candidates),
-        key=lambda i: (-proposals.proposals[i].candidates[0].scores.similarity, i),
+        key=lambda i: (-proposals.proposals[i].candidates[0].scores.score, i),
     )
     taken = Conflicts()
     choices: dict[int, int] = {}

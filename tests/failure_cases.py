@@ -384,6 +384,7 @@ COMMAND_LINE = _group(
         USAGE,
         ("nowhere", "no folder", "--search-root"),
     ),
+    ("a weight for something unknown", MATCH + " --weigh colour=1", USAGE, ("--weigh", "colour", "choose from")),
     ("an unknown representation", MATCH + " --representation magic", REPRESENTATION, ("magic", "choose one of")),
     (
         "an unknown representation to index",

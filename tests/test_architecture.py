@@ -16,6 +16,7 @@ ROOMS = (
     "media",
     "models",
     "representations",
+    "descriptors",
     "library",
     "joining",
     "proposals",
@@ -31,12 +32,13 @@ MAY = {
     "media": set(),
     "models": set(),
     "representations": {"models"},
-    "evaluation": {"library", "representations", "media"},
+    "descriptors": {"representations"},
     "library": {"representations", "media"},
     "training": {"library", "representations", "media"},
     "joining": {"representations"},
     "proposals": {"joining", "timeline"},
-    "matching": {"joining", "library", "representations", "media", "timeline", "proposals"},
+    "matching": {"descriptors", "joining", "library", "representations", "media", "timeline", "proposals"},
+    "evaluation": {"library", "representations", "media"},
 }
 PLAIN = {"errors", "config", "codec"}
 

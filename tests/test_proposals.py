@@ -58,7 +58,7 @@ def test_a_real_file_reads_back_equal_and_fits_the_schema(real: Proposals, tmp_p
 @pytest.mark.parametrize(
     "change",
     [
-        lambda v: v.update(version=2),
+        lambda v: v.update(version=1),
         lambda v: v.update(format="other"),
         lambda v: v.update(more=1),
         lambda v: v.pop("notes"),

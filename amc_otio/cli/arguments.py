@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from amc_otio.cli.console import Console
+from amc_otio.config import WEIGHED
 from amc_otio.errors import UsageError, one_line
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ _OPTIONS = {
     "match.min_remaining_s": "min_remaining",
     "match.max_level_step_lu": "max_level_step",
     "match.index": "index_kind",
+    "match.pool": "pool",
     "join.method": "method",
     "join.fade_s": "fade",
     "join.phi": "phi",
@@ -58,13 +61,16 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
     given = {setting: getattr(arguments, name) for setting, name in _OPTIONS.items()}
     if given["match.weights"] is not None:
         given["match.weights"] = str(given["match.weights"])
+    given |= {f"match.weigh_{family}": weight for family, weight in weights_of(arguments.weigh).items()}
     given["match.same_source"] = False if arguments.other_sources else None
     given["edit.ripple"] = True if arguments.ripple else None
     given["edit.audio_only"] = True if arguments.audio_only else None
     try:
         return settings.replace(given)
     except UsageError as error:
-        name = _OPTIONS[error.thing].replace("_", "-")
+        # A weight has no option of its own: match.weigh_pitch is what --weigh says of pitch.
+        weight = error.thing.removeprefix("match.").replace("_", " ")
+        name = _OPTIONS[error.thing].replace("_", "-") if error.thing in _OPTIONS else weight
         raise UsageError(f"-{name}" if len(name) == 1 else f"--{name}", error.reason, error.remedy) from error
 
 
@@ -133,6 +139,27 @@ def choices_of(text: str | None) -> dict[int, int] | None:
             raise UsageError(option, f"edit point {int(number)} is named twice", "name it once")
         choices[int(number)] = int(rank)
     return choices
+
+
+def weights_of(text: str | None) -> dict[str, float]:
+    """``timbre=0.3,pitch=0.2`` as ``{family: weight}``; nothing when nothing is weighed."""
+    if text is None:
+        return {}
+    option = one_line(f"--weigh {text}", 60)
+    weights: dict[str, float] = {}
+    for part in text.split(","):
+        family, equals, number = (side.strip() for side in part.partition("="))
+        if not equals:
+            raise UsageError(option, f"'{part}' is not FAMILY=W", "write it like timbre=0.3,pitch=0.2")
+        if family not in WEIGHED:
+            raise UsageError(option, f"'{family}' cannot be weighed", f"choose from {', '.join(WEIGHED)}")
+        if family in weights:
+            raise UsageError(option, f"{family} is named twice", "name it once")
+        # Plain decimals only: float() would also take nan, inf and 1_0.
+        if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{0,9})?|\.[0-9]{1,9}", number):
+            raise UsageError(option, f"'{number}' is no weight", "write it like timbre=0.3,pitch=0.2")
+        weights[family] = float(number)
+    return weights
 
 
 def check_folder(path: Path) -> None:

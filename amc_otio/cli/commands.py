@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from amc_otio.proposals import Candidate, Proposal
     from amc_otio.workflow import Written
 
+_WIDTH = 118  # columns of a folded line
+
 
 def match(arguments: argparse.Namespace) -> int:
     """``amc-otio match``."""
@@ -314,9 +316,12 @@ def _print_proposal(console: Console, number: int, proposal: Proposal, refused: 
     point = proposal.point
     console.say(f"{number}. {point.id} at {point.timecode}: after {point.outgoing.name}")
     if proposal.present is not None:
-        console.say(f"   0  {proposal.present.similarity:.3f}  {proposal.present.name} (as it is)")
+        present = proposal.present
+        scored = f", score {present.score:.3f}" if present.score != present.similarity else ""
+        console.say(f"   0  {present.similarity:.3f}  {present.name} (as it is{scored})")
     for candidate in proposal.candidates:
-        console.say(f"  {candidate.rank:>2}  {_candidate_line(candidate)}")
+        for line in _candidate_lines(candidate):
+            console.say(line)
     if proposal.refusal:
         console.say(f"      {proposal.refusal}")
     if refused:
@@ -325,10 +330,17 @@ def _print_proposal(console: Console, number: int, proposal: Proposal, refused: 
             console.say(f"   -  {refusal.similarity:.3f}  {refusal.name}: {refusal.reason}{missing}")
 
 
-def _candidate_line(candidate: Candidate) -> str:
+def _candidate_lines(candidate: Candidate) -> list[str]:
+    """A candidate and its reasons, folded between reasons."""
     where = float(candidate.in_time - candidate.media.start)
-    reasons = "; ".join(candidate.reasons[1:])
-    return f"{candidate.scores.similarity:.3f}  {candidate.media.name} at {where:.2f} s; {reasons}"
+    lines = [f"  {candidate.rank:>2}  {candidate.scores.similarity:.3f}  {candidate.media.name} at {where:.2f} s"]
+    for reason in candidate.reasons[1:]:
+        if len(lines[-1]) + len(reason) < _WIDTH:
+            lines[-1] += f"; {reason}"
+        else:
+            lines[-1] += ";"
+            lines.append(" " * 13 + reason)
+    return lines
 
 
 def _words(value: Any) -> str:

@@ -148,6 +148,18 @@ def matching(parser: argparse.ArgumentParser) -> None:
         help=f"largest loudness jump; 0 is any (default: {match.max_level_step_lu:g})",
     )
     group.add_argument(
+        "--weigh",
+        metavar="FAMILY=W,…",
+        help="rank by similarity plus W times how far timbre, pitch, rhythm or loudness agree, such as "
+        "timbre=0.3,pitch=0.2 (default: similarity alone)",
+    )
+    group.add_argument(
+        "--pool",
+        metavar="N",
+        type=int,
+        help=f"with --weigh: how many of the most similar are ranked again (default: {match.pool})",
+    )
+    group.add_argument(
         "--index-kind", choices=INDEX_KINDS, help=f"how the library is searched (default: {match.index})"
     )
     group.add_argument("--config", metavar="FILE", type=Path, help="settings (default: amc.toml beside EDIT or here)")

@@ -19,9 +19,11 @@ from amc_otio.library.sources import content_key
 from amc_otio.matching.geometry import Outgoing, bounds_for, shortfall
 from amc_otio.matching.grid import frame_grid
 from amc_otio.matching.handles import Handles, shared_handles, shared_slot
+from amc_otio.matching.hits import Hit
 from amc_otio.matching.media_table import MediaTable
 from amc_otio.matching.query import Query, Sound, make_query, read_at, read_window
-from amc_otio.matching.retrieve import Hit, Place, candidate_of, join_at, retrieve
+from amc_otio.matching.rerank import Comparison, Ear, score
+from amc_otio.matching.retrieve import Place, candidate_of, join_at, retrieve
 from amc_otio.media.decode import Channels
 from amc_otio.media.loudness import batch_loudness
 from amc_otio.media.probe import MediaInfo
@@ -181,9 +183,14 @@ def _proposal(
     now: Present | None = None
     if present is not None and state.point.incoming is not None and state.incoming_window is not None:
         loudness = float(batch_loudness(state.incoming_window[None], sample_rate)[0])
+        similarity = round(float(present @ vector), 6)
+        heard: Comparison | None = None
+        if state.place.settings.match.weighs and state.incoming is not None:
+            heard = Ear(state.query).compare(read_window(*state.incoming), loudness)
         now = Present(
             state.point.incoming.name,
-            round(float(present @ vector), 6),
+            similarity,
+            score(similarity, heard, state.place.settings.match),
             round(loudness - state.query.loudness, 2),
         )
     candidates: tuple[Candidate, ...]
@@ -215,7 +222,8 @@ def _align(state: _Ready, now: Present | None, media: MediaTable) -> tuple[tuple
         head = int(handles.incoming_head * ANALYSIS_RATE)
         bounds = replace(bounds, incoming_media_start=max(bounds.incoming_media_start, -head))
     grid = frame_grid(state.query.grid.rate, Fraction(0), WINDOW)
-    join = join_at(state.query, read_window(sound, start), grid, bounds, place)
+    samples = read_window(sound, start)
+    join = join_at(state.query, samples, grid, bounds, place)
     hit = Hit(
         sound.path, "", start, WINDOW, state.query.loudness + now.level_step_lu, now.similarity, np.zeros(0, np.float32)
     )
@@ -228,7 +236,9 @@ def _align(state: _Ready, now: Present | None, media: MediaTable) -> tuple[tuple
         )
     shift, in_shift = state.query.grid.time_at(join.out_point), grid.time_at(join.in_point)
     in_offset = Fraction(start, ANALYSIS_RATE) + in_shift
-    return (candidate_of(state.query, hit, record, join, bounds, shift, in_offset, None, place, 1, in_shift),), ()
+    heard = Ear(state.query).compare(samples, hit.loudness)
+    made = candidate_of(state.query, hit, heard, record, join, bounds, shift, in_offset, None, place, 1, in_shift)
+    return (made,), ()
 
 
 def _cut_rate(loaded: LoadedTimeline, record: PointRecord) -> Fraction:

@@ -19,7 +19,9 @@ from amc_otio.matching import duplicates
 from amc_otio.matching.duplicates import Stretch, Template, make_stretch, make_template, same_recording
 from amc_otio.matching.geometry import Shortfall, bounds_for, record_length, shortfall
 from amc_otio.matching.grid import Grid, frame_grid
-from amc_otio.matching.query import Query, Sound, read_at, read_window
+from amc_otio.matching.hits import Hit
+from amc_otio.matching.query import Query, Sound, read_at
+from amc_otio.matching.rerank import Comparison, Ear, rerank, score
 from amc_otio.media.decode import decode_mono
 from amc_otio.proposals import Candidate, MediaRecord, Refusal, Scores
 from amc_otio.timeline.slots import Slot
@@ -30,22 +32,6 @@ MAX_REFUSALS: Final = 50
 
 _ANOTHER_POINT_MS: Final = 60
 """Beyond a frame and a hop the grid did not move the point that Max-SS found on its own hop: it found another."""
-
-
-@dataclass(frozen=True)
-class Hit:
-    """A window of the library that is near to the query.
-
-    `vector` is its unit vector; `start`, `valid` count samples at 48 kHz.
-    """
-
-    path: Path
-    content_key: str
-    start: int
-    valid: int
-    loudness: float
-    similarity: float
-    vector: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -83,7 +69,7 @@ def retrieve(
     place: Place,
     media_of: Callable[[Path], MediaRecord],
 ) -> tuple[tuple[Candidate, ...], tuple[Refusal, ...]]:
-    """Take the best hits that can be cut, until k are found.
+    """Take the best hits that can be cut, until k are found: by similarity, or by the score of `rerank`.
 
     Parameters
     ----------
@@ -105,14 +91,19 @@ def retrieve(
     refused: list[Refusal] = []
     uncounted: Counter[str] = Counter()
     from_source: Counter[str] = Counter()
-    for hit in hits:
+    ear = Ear(query)
+
+    def passes(hit: Hit) -> bool:
+        return _constrain(query, query_key, hit, place) is None
+
+    for hit in rerank(iter(hits), passes, ear.compare_hit, settings):
         if len(candidates) == settings.k:
             break
         outcome: Candidate | Shortfall | None = _constrain(query, query_key, hit, place)
         if outcome is None:
             if settings.per_source and from_source[hit.content_key] >= settings.per_source:
                 continue  # a better window of this file is already among the candidates
-            outcome = _candidate(query, query_key, hit, place, media_of, kept, len(candidates) + 1)
+            outcome = _candidate(query, query_key, hit, place, media_of, ear, kept, len(candidates) + 1)
         if isinstance(outcome, Candidate):
             candidates.append(outcome)
             from_source[hit.content_key] += 1
@@ -147,6 +138,7 @@ def _candidate(
     hit: Hit,
     place: Place,
     media_of: Callable[[Path], MediaRecord],
+    ear: Ear,
     kept: list[_Kept],
     rank: int,
 ) -> Candidate | Shortfall:
@@ -164,7 +156,7 @@ def _candidate(
     if not bounds.allowed(query.grid.samples, grid.samples).any():
         return shortfall(bounds, place.slot, settings.edit, place.rate, query.grid.samples, grid.samples)
     try:
-        samples = read_window(Sound(hit.path, length, None), hit.start)
+        samples = ear.read(hit)
     except MediaError as error:
         return Shortfall(error.reason, None)
     try:
@@ -190,7 +182,8 @@ def _candidate(
             # The same points, and a fade that ends inside the shot.
             found = join_at(query, samples, grid, bounds, place) or found
     kept.append(_keep(Sound(hit.path, length, None), hit.start, hit.content_key, hit.vector))
-    return candidate_of(query, hit, media, found, bounds, shift, in_offset, duration, place, rank)
+    heard = ear.compare(samples, hit.loudness)
+    return candidate_of(query, hit, heard, media, found, bounds, shift, in_offset, duration, place, rank)
 
 
 def _busy(slot: Slot, edit: EditSettings, shift: Fraction, length: Fraction) -> Fraction:
@@ -211,6 +204,7 @@ def join_at(query: Query, samples: NDArray[np.float32], grid: Grid, bounds: Boun
 def candidate_of(
     query: Query,
     hit: Hit,
+    heard: Comparison,
     media: MediaRecord,
     join: Join,
     bounds: Bounds,
@@ -226,6 +220,11 @@ def candidate_of(
     frame = Fraction(ANALYSIS_RATE) / place.rate
     scores = Scores(
         similarity=hit.similarity,
+        score=score(hit.similarity, heard, place.settings.match),
+        timbre=heard.timbre,
+        pitch=heard.pitch,
+        rhythm=heard.rhythm,
+        loudness=heard.loudness,
         level_step_lu=round(hit.loudness - query.loudness, 2),
         level_step_db=round(join.level_step_db, 2),
         spectral_step_db=round(join.spectral_step_db, 2),
@@ -245,7 +244,7 @@ def candidate_of(
         length=duration,
         room=room,
         scores=scores,
-        reasons=_reasons(scores, join),
+        reasons=_reasons(scores, join, heard),
     )
 
 
@@ -277,14 +276,17 @@ def _twin(query: Query, query_key: str, hit: Hit, kept: list[_Kept], threshold: 
     return None
 
 
-def _reasons(scores: Scores, join: Join) -> tuple[str, ...]:
+def _reasons(scores: Scores, join: Join, heard: Comparison) -> tuple[str, ...]:
     """What an editor would want to know, in words."""
     reasons = [f"similarity {scores.similarity:.3f}"]
+    if scores.score != scores.similarity:
+        reasons.append(f"score {scores.score:.3f}")
     level = scores.level_step_lu
     if abs(level) < 1.0:
         reasons.append("as loud as the outgoing sound")
     else:
         reasons.append(f"{abs(level):.1f} LU {'louder' if level > 0 else 'quieter'}")
+    reasons += heard.reasons
     reasons.append(f"at the join: level {join.level_step_db:+.1f} dB, spectrum {join.spectral_step_db:.1f} dB apart")
     reasons.append(f"handles {scores.head_handle_frames} and {scores.tail_handle_frames} frames")
     if join.clamped_by:

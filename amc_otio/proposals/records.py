@@ -18,7 +18,7 @@ from amc_otio.joining.join import Join
 from amc_otio.timeline.edits import TrackCut
 
 FORMAT: Final = "amc-otio proposals"
-VERSION: Final = 1
+VERSION: Final = 2
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,10 @@ class Scores:
     ----------
     similarity
         Inner product of the two unit vectors.
+    score
+        What candidates are ranked by: the similarity, and each agreement below times its weight in the settings.
+    timbre, pitch, rhythm, loudness
+        How far the two windows agree, from 0 to 1 (docs/ranking.md).
     level_step_lu
         Loudness of the match's window minus the outgoing window's, in LU.
     level_step_db, spectral_step_db
@@ -102,6 +106,11 @@ class Scores:
     """
 
     similarity: float
+    score: float
+    timbre: float
+    pitch: float
+    rhythm: float
+    loudness: float
     level_step_lu: float
     level_step_db: float
     spectral_step_db: float
@@ -164,10 +173,11 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Present:
-    """What keeping the present incoming shot gives (choice 0)."""
+    """What keeping the present incoming shot gives (choice 0); `score` as that of the candidates."""
 
     name: str
     similarity: float
+    score: float
     level_step_lu: float
 
 
