@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "amc_otio"
-ROOMS = ("timeline", "media", "representations", "library", "joining", "proposals", "matching", "evaluation", "cli")
+ROOMS = ("timeline", "media", "representations", "library", "joining", "proposals", "matching", "evaluation", "models", "cli")
 
 # What each room may import besides itself and the plain modules errors, config and codec.
 MAY = {
@@ -19,6 +19,7 @@ MAY = {
     "media": set(),
     "representations": set(),
     "evaluation": set(),
+    "models": {"representations"},
     "library": {"representations", "media"},
     "joining": {"representations"},
     "proposals": {"joining", "timeline"},

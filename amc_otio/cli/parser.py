@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from amc_otio import __version__
-from amc_otio.cli import commands, options
+from amc_otio.cli import commands, models, options
 from amc_otio.cli.options import Parser
 
 EXAMPLES = """\
@@ -103,6 +103,8 @@ def build_parser() -> Parser:
     library.add_argument(
         "--library", metavar="DIR", type=Path, help="the library's folder (default: amc.toml's, else .amc here)"
     )
+
+    models.add(sub)
 
     options.command(sub, "doctor", commands.doctor, "say what is installed, what is missing and how to get it")
 
