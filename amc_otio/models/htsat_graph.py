@@ -188,8 +188,8 @@ class _Builder:
         return self(
             "LayerNormalization",
             value,
-            self.constant(f"{to}_scale", tensors[f"{name}.weight"]),
-            self.constant(f"{to}_shift", tensors[f"{name}.bias"]),
+            self.constant(f"{to}_gain", tensors[f"{name}.weight"]),
+            self.constant(f"{to}_offset", tensors[f"{name}.bias"]),
             to=to,
             axis=-1,
             epsilon=EPSILON,

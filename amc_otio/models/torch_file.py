@@ -2,9 +2,9 @@
 
 A checkpoint is a zip archive: ``data.pkl`` says which tensors there are, one stored entry each holds the numbers. A
 pickle is a program, and this one comes from a stranger. So Python's own unpickler never sees it: `unpickle` is a
-machine of its own that knows only the opcodes that plain data needs and imports nothing. Each of the few names that a state
-dictionary refers to is answered with a function of this module, every other one is refused. Numbers are read from the
-archive only when a tensor is asked for.
+machine of its own that knows only the opcodes that plain data needs and imports nothing. Each of the few names that a
+state dictionary refers to is answered with a function of this module, every other one is refused. Numbers are read from
+the archive only when a tensor is asked for.
 """
 
 from __future__ import annotations
