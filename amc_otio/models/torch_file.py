@@ -484,7 +484,9 @@ def _directory_size(file: BinaryIO, size: int) -> int:
 
 
 def _state_dict(value: Any, depth: int = 0) -> dict[str, Tensor]:
-    """The dictionary of tensors in a checkpoint: under ``state_dict`` or ``model`` where there is such a key."""
+    """The dictionary of tensors in a checkpoint: under ``state_dict`` or ``model``, or the first of several values."""
+    if isinstance(value, (tuple, list)) and depth < MAX_DEPTH:
+        return next((found for item in value[:MAX_DEPTH] if (found := _state_dict(item, depth + 1))), {})
     if not isinstance(value, dict) or depth > MAX_DEPTH:
         return {}
     for key in ("state_dict", "model"):
