@@ -11,7 +11,18 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "amc_otio"
-ROOMS = ("timeline", "media", "representations", "library", "joining", "proposals", "matching", "evaluation", "models", "cli")
+ROOMS = (
+    "timeline",
+    "media",
+    "representations",
+    "library",
+    "joining",
+    "proposals",
+    "matching",
+    "evaluation",
+    "models",
+    "cli",
+)
 
 # What each room may import besides itself and the plain modules errors, config and codec.
 MAY = {

@@ -25,8 +25,8 @@ class OnnxruntimeSession:
 
     Parameters
     ----------
-    path
-        The model.
+    model
+        The model's file, or its bytes.
     threads
         Processor threads; all cores when ``None``.
     name
@@ -38,7 +38,7 @@ class OnnxruntimeSession:
         When onnxruntime cannot be loaded or refuses the model.
     """
 
-    def __init__(self, path: Path, threads: int | None, name: str) -> None:
+    def __init__(self, model: Path | bytes, threads: int | None, name: str) -> None:
         try:
             import onnxruntime
         except ImportError as error:
@@ -52,9 +52,12 @@ class OnnxruntimeSession:
         if threads is not None:
             options.intra_op_num_threads = threads
         try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            given = model if isinstance(model, bytes) else str(model)
+            self._session = onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's errors share no documented base class
-            raise RepresentationError(name, f"onnxruntime cannot run {path} ({error})", "update onnxruntime") from error
+            raise RepresentationError(
+                name, f"onnxruntime cannot run the model ({error})", "update onnxruntime"
+            ) from error
 
     def run(self, output: str, inputs: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
         """See `Session`."""
@@ -66,7 +69,9 @@ class OpenvinoSession:
 
     Parameters
     ----------
-    path, threads, name
+    path
+        The model's file.
+    threads, name
         As in `OnnxruntimeSession`.
     precision
         ``"f32"`` or ``"bf16"``: what its products are computed in.
