@@ -92,6 +92,8 @@ class LaionReference:
         As `amc_otio.models.clap_checkpoint.canonical` gives them.
     size
         ``"tiny"`` or ``"base"``.
+    gradients
+        Keep what gradients need, as laion-clap does when its README's example is run. Slower, and for benchmarks only.
 
     Raises
     ------
@@ -99,7 +101,8 @@ class LaionReference:
         When torch or laion-clap is missing.
     """
 
-    def __init__(self, tensors: Mapping[str, NDArray[np.float32]], size: str) -> None:
+    def __init__(self, tensors: Mapping[str, NDArray[np.float32]], size: str, gradients: bool = False) -> None:
+        self.gradients = gradients
         module, package = _htsat()
         import torch
 
@@ -158,10 +161,10 @@ class LaionReference:
             quantised = (np.clip(window, -1.0, 1.0) * 32767.0).astype(np.int16)
             sound = torch.from_numpy((quantised / 32767.0).astype(np.float32)).float()
             prepared.append(sound.repeat(480_000 // len(sound)))
-        with torch.no_grad():
+        with torch.set_grad_enabled(self.gradients):
             features = self.tower({"waveform": torch.stack(prepared)})["embedding"]
             embedded = torch.nn.functional.normalize(self.projection(features), dim=-1)
-        return np.asarray(embedded.numpy(), dtype=np.float32)
+        return np.asarray(embedded.detach().numpy(), dtype=np.float32)
 
 
 def described() -> str:
