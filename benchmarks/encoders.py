@@ -5,9 +5,9 @@
 Needs ``amc-otio[clap]``; bf16 and OpenVINO are measured where openvino is installed. Random weights unless a checkpoint
 is given: speed does not depend on them, the distance of a reduced precision from fp32 does. laion-clap's figure
 includes what its ``get_audio_embedding_from_data`` does: the round trip through 16 bits, repeating to ten seconds,
-torchlibrosa's spectrogram, and keeping what gradients need (``--no-gradients`` spares it that). Everything is run in turn
-within one process, round after round, and the fastest round counts: other work on the machine only ever makes things
-slower. Believe the ratios.
+torchlibrosa's spectrogram, and keeping what gradients need (``--no-gradients`` spares it that). Everything is run in
+turn within one process, round after round, and the fastest round counts: other work on the machine only ever makes
+things slower. Believe the ratios.
 """
 
 # The number of threads must be set before NumPy is imported.
