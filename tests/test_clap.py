@@ -237,6 +237,14 @@ def test_a_damaged_model_is_refused(store: Path, tmp_path: Path, monkeypatch: py
         representations.create("clap")
 
 
+def test_a_model_replaced_before_its_first_use_is_noticed(store: Path, tmp_path: Path, monkeypatch, sounds) -> None:
+    monkeypatch.setenv("AMC_MODELS", str(copied(store, tmp_path / "m")))
+    made_ = representations.create("clap", threads=1)
+    (tmp_path / "m" / "small.onnx").write_bytes(b"another")
+    with pytest.raises(RepresentationError, match="replaced while it was in use"):
+        made_.embed(sounds[:1])
+
+
 @pytest.mark.parametrize(
     "change",
     [

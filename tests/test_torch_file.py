@@ -91,6 +91,14 @@ def test_what_torch_saves_is_read(tmp_path: Path, protocol: int) -> None:
         np.testing.assert_array_equal(opened[f"module.{key}"], value.numpy())
 
 
+def test_one_storage_under_two_types_is_read_twice(tmp_path: Path) -> None:
+    state = {"floats": made.tensor("0", (6,)), "halves": made.tensor("0", (12,), kind="HalfStorage")}
+    opened = TorchFile(made.write_zip(tmp_path / "m.pt", made.pickled(made.mapping(state)), {"0": NUMBERS}))
+    np.testing.assert_array_equal(opened["floats"], np.arange(6))
+    np.testing.assert_array_equal(opened["halves"], np.frombuffer(NUMBERS, np.float16))
+    np.testing.assert_array_equal(opened["floats"], np.arange(6))
+
+
 def test_a_tensor_is_read_only_when_it_is_asked_for(tmp_path: Path) -> None:
     state = made.mapping({"good": made.tensor("0", (2, 3)), "absent": made.tensor("9", (2, 3))})
     opened = TorchFile(made.write_zip(tmp_path / "m.pt", made.pickled(state), {"0": NUMBERS}))

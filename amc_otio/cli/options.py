@@ -76,7 +76,10 @@ def representation(parser: argparse._ActionsContainer) -> None:
         help=f"{', '.join(names()[:-1])} or {names()[-1]} (default: {DEFAULTS.match.representation})",
     )
     parser.add_argument(
-        "--weights", metavar="FILE", type=Path, help="weights of the representation, where it takes some"
+        "--weights",
+        metavar="FILE",
+        type=Path,
+        help="weights of the representation, where it takes some: a file, or the name of a model",
     )
 
 

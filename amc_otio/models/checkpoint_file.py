@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import struct
 from collections.abc import Iterator, Mapping
@@ -155,12 +154,3 @@ def open_checkpoint(path: Path) -> Checkpoint:
     if len(head) == 9 and head[8:] == b"{" and head[:2] != b"PK":
         return SafetensorsFile(path)
     return TorchFile(path)
-
-
-def digest(path: Path) -> str:
-    """SHA-256 of a file as hex digits."""
-    found = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(2**20):
-            found.update(block)
-    return found.hexdigest()

@@ -29,6 +29,8 @@ MAX_OPCODES = 1_000_000
 MAX_ENTRIES = 100_000
 MAX_DIRECTORY = 32 * 2**20
 """Bytes of the archive's directory."""
+MAX_STORAGE = 4 * 2**30
+"""Bytes of one storage."""
 MAX_AXES = 8
 MAX_DEPTH = 4
 """How deep in the checkpoint the dictionary of tensors may lie."""
@@ -342,6 +344,7 @@ class TorchFile(Mapping[str, NDArray[Any]]):
         if not found:
             raise CheckpointError(path, "holds no tensors by name", "give the checkpoint of a model")
         self._tensors = found
+        self._last: tuple[tuple[str, str], NDArray[Any]] = ("", ""), np.zeros(0)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._tensors)
@@ -371,12 +374,17 @@ class TorchFile(Mapping[str, NDArray[Any]]):
                 f"the numbers of {name} take {self._entries[entry].size} bytes where {size} are announced",
                 "the file is damaged; get it again",
             )
-        try:
-            with self.path.open("rb") as file:
-                data = self._read(file, entry, size)
-        except OSError as error:
-            raise CheckpointError(self.path, f"cannot be read ({error.strerror})", "give a checkpoint file") from error
-        values = plain(data, kind.dtype)
+        # Neighbours may share a storage, so the last one is kept.
+        if self._last[0] != (entry, kind.dtype):
+            try:
+                with self.path.open("rb") as file:
+                    data = self._read(file, entry, MAX_STORAGE)
+            except OSError as error:
+                raise CheckpointError(
+                    self.path, f"cannot be read ({error.strerror})", "give a checkpoint file"
+                ) from error
+            self._last = (entry, kind.dtype), plain(data, kind.dtype)
+        values = self._last[1]
         steps = tuple(step * values.itemsize for step in tensor.stride)
         if not tensor.count:
             return np.zeros(tensor.shape, values.dtype)

@@ -88,6 +88,7 @@ class ClapRepresentation:
             check_precision(self.model, precision, cpu.instructions())
         stored = _file_of(self.model, precision)
         self._path = self.model.verified(stored)
+        self._seen = _stamp(self._path)
         self.weights_hash = stored.sha256
         self.dimension = self._dimension()
         self._session: Session | None = None
@@ -133,6 +134,8 @@ class ClapRepresentation:
         threads, _, precision, engine, _ = self._settings
         with self._lock:
             if self._session is None:
+                if _stamp(self._path) != self._seen:
+                    raise RepresentationError(self._path, "the model was replaced while it was in use", "start again")
                 if precision == "bf16":
                     self._session = OpenvinoSession(self._path, threads, self.name, "bf16")
                 elif engine == "openvino":
@@ -182,6 +185,15 @@ def features_of(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     last = vectors[:, -1:]
     return np.asarray(vectors[:, :-1] / np.where(last > 0.0, last, np.float32(1.0)), dtype=np.float32)
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """Size and time of a file: whether it is still the one that was verified."""
+    try:
+        held = path.stat()
+    except OSError:
+        return -1, -1
+    return held.st_size, held.st_mtime_ns
 
 
 def _file_of(model: Model, precision: str) -> StoredFile:
