@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amc_otio.errors import RepresentationError
-from amc_otio.models.torch_file import MAX_AXES, CheckpointError, TorchFile, plain
+from amc_otio.models.torch_file import MAX_AXES, CheckpointError, TorchFile, fits, plain
 
 MAX_HEADER = 16 * 2**20
 """Bytes of a safetensors header."""
@@ -90,7 +90,7 @@ class SafetensorsFile(Mapping[str, NDArray[Any]]):
         for axis in shape:
             count *= axis
         itemsize = 2 if dtype == "bfloat16" else np.dtype(dtype).itemsize
-        if not begin <= end <= room or end - begin != count * itemsize:
+        if not fits(shape) or not begin <= end <= room or end - begin != count * itemsize:
             raise self._damaged(f"{name} lies outside it")
         return dtype, shape, begin, end
 

@@ -9,6 +9,7 @@ the archive only when a tensor is asked for.
 
 from __future__ import annotations
 
+import math
 import pickletools
 import struct
 import zipfile
@@ -96,6 +97,11 @@ class Tensor:
         return total
 
 
+def fits(shape: tuple[int, ...]) -> bool:
+    """Whether NumPy can have an array of this shape: empty ones are bounded too."""
+    return math.prod(size for size in shape if size) < 2**40
+
+
 class _Ignored:
     """Stands for a value that is read over: a number noted by a training run, say."""
 
@@ -136,7 +142,7 @@ def _tensor(storage: Any, offset: Any, shape: Any, stride: Any, *_: Any) -> Tens
     if not isinstance(storage, Storage) or type(offset) is not int or offset < 0:
         raise _Refused("a tensor has no storage")
     made = Tensor(storage, offset, _whole(shape, "shape"), _whole(stride, "stride"))
-    if len(made.shape) != len(made.stride):
+    if len(made.shape) != len(made.stride) or not fits(made.shape):
         raise _Refused("a tensor's shape and stride do not fit")
     last = offset + sum((size - 1) * step for size, step in zip(made.shape, made.stride, strict=True))
     # More numbers than the storage holds can only be the same ones again: an expanded tensor, or a bomb.
