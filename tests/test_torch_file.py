@@ -197,7 +197,7 @@ def test_damaged_pickles_are_refused(tmp_path: Path, body: bytes) -> None:
 
 
 def test_an_endless_pickle_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("amc_otio.models.torch_file.MAX_OPCODES", 1000)
+    monkeypatch.setattr("amc_otio.models.plain_pickle.MAX_OPCODES", 1000)
     message = refused(made.write_zip(tmp_path / "m.pt", made.pickled(b"]" + b"N" * 2000)))
     assert "on and on" in message
 

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amc_otio.errors import RepresentationError
-from amc_otio.models.torch_file import MAX_AXES, CheckpointError, TorchFile, fits, plain
+from amc_otio.models.plain_pickle import MAX_AXES, fits
+from amc_otio.models.torch_file import CheckpointError, TorchFile, plain
 
 MAX_HEADER = 16 * 2**20
 """Bytes of a safetensors header."""
