@@ -3,7 +3,7 @@
     pip download --no-deps aisfx==0.1.2
     python benchmarks/make_sfx_weights.py aisfx-0.1.2-py2.py3-none-any.whl OUT.onnx
 
-Needs ``numpy`` and ``onnx``; not torch. Only the encoder (``embedding_net``) is taken. Its batch normalisation is
+Needs ``amc-otio`` and ``onnx``; not torch. Only the encoder (``embedding_net``) is taken. Its batch normalisation is
 folded into the convolutions in double precision, the weights are stored in half precision and cast to float32 when
 the file is loaded. The same wheel always gives the same file; its SHA-256 is printed and stands in
 ``amc_otio/representations/sfx.py``. The weights are CC BY 4.0 (see NOTICE).
@@ -13,17 +13,16 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import io
-import pickle
 import sys
+import tempfile
 import zipfile
-from collections import OrderedDict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+
+from amc_otio.models.torch_file import TorchFile
 
 CHECKPOINT = "aisfx/models/checkpoint.pth"
 CHECKPOINT_SHA256 = "499ea75909c932a2f94c35fa722fa4fabc5bcb7e84917209cc5f7402627b7eb5"
@@ -35,75 +34,16 @@ POOLS = ((2, 2), (2, 2), (2, 2), (1, 1))
 """Max pooling after each of the four blocks; the last one does nothing."""
 
 
-class CheckpointReader(pickle.Unpickler):
-    """Reads a torch zip checkpoint of plain tensors; every other global in the pickle is refused.
-
-    No name in the pickle is ever imported: the few that a state dictionary needs are answered with the functions
-    below, which only build NumPy arrays.
-    """
-
-    def __init__(self, archive: zipfile.ZipFile) -> None:
-        root = next(name for name in archive.namelist() if name.endswith("/data.pkl"))[: -len("data.pkl")]
-        super().__init__(io.BytesIO(archive.read(root + "data.pkl")))
-        self._archive, self._root = archive, root
-
-    def find_class(self, module: str, name: str) -> Any:
-        allowed = {
-            ("collections", "OrderedDict"): OrderedDict,
-            ("torch", "FloatStorage"): "<f4",
-            ("torch", "LongStorage"): "<i8",
-            ("torch._utils", "_rebuild_tensor_v2"): rebuild_tensor,
-            # Numbers noted by the training run; they are not used.
-            ("numpy.core.multiarray", "scalar"): ignored,
-            ("numpy", "dtype"): Ignored,
-            ("_codecs", "encode"): ignored,
-        }
-        try:
-            return allowed[module, name]
-        except KeyError:
-            raise pickle.UnpicklingError(f"the checkpoint asks for {module}.{name}, which is not allowed") from None
-
-    def persistent_load(self, reference: Any) -> np.ndarray:
-        kind, dtype, key, _device, size = reference
-        if kind != "storage" or not str(key).isalnum():
-            raise pickle.UnpicklingError(f"unknown reference {reference!r}")
-        values = np.frombuffer(self._archive.read(f"{self._root}data/{key}"), dtype)
-        if values.size != size:
-            raise pickle.UnpicklingError(f"storage {key} holds {values.size} values, not {size}")
-        return values
-
-
-def rebuild_tensor(storage: np.ndarray, offset: int, shape: tuple[int, ...], stride: tuple[int, ...], *_: Any) -> Any:
-    """A tensor as a NumPy array; only contiguous ones occur."""
-    count = int(np.prod(shape, dtype=np.int64))
-    values = storage[offset : offset + count].reshape(shape)
-    expected = tuple(step // values.itemsize for step in np.ascontiguousarray(values).strides)
-    if count > 1 and any(s != e for s, e, n in zip(stride, expected, shape, strict=True) if n > 1):
-        raise pickle.UnpicklingError(f"a tensor of shape {shape} is not contiguous")
-    return values
-
-
-class Ignored:
-    """Stands for values that are read over."""
-
-    def __init__(self, *_: Any) -> None: ...
-
-    def __setstate__(self, state: Any) -> None: ...
-
-
-def ignored(*_: Any) -> Ignored:
-    """A call that is read over."""
-    return Ignored()
-
-
 def read_encoder(data: bytes, source: Path) -> dict[str, np.ndarray]:
     """Tensors of the encoder by name, without their prefix, from the bytes of the checkpoint."""
     digest = hashlib.sha256(data).hexdigest()
     if digest != CHECKPOINT_SHA256:
         sys.exit(f"{source}: its checkpoint is not that of aisfx 0.1.2 (SHA-256 {digest})")
-    with zipfile.ZipFile(io.BytesIO(data)) as checkpoint:
-        weights, _classes = CheckpointReader(checkpoint).load()
-    return {name[len(PREFIX) :]: value for name, value in weights.items() if name.startswith(PREFIX)}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "checkpoint.pth"
+        path.write_bytes(data)
+        weights = TorchFile(path)
+        return {name[len(PREFIX) :]: weights[name] for name in weights if name.startswith(PREFIX)}
 
 
 def folded(tensors: dict[str, np.ndarray], block: int, layer: int) -> tuple[np.ndarray, np.ndarray]:

@@ -46,6 +46,7 @@ ENVIRONMENT = """\
 | Variable | What it does |
 |---|---|
 | `AMC_DEBUG` | when set, an error ends with its traceback instead of one line |
+| `AMC_MODELS` | the model folder, instead of the user's ([models.md](models.md)) |
 | `XDG_CACHE_HOME`, on Windows `LOCALAPPDATA` | the user's cache; .otioz bundles are unpacked below it |
 """
 
@@ -56,6 +57,27 @@ _FILES = "the path of each WAV that was written"
 _NOTES = "what the notes on stderr say, all of them"
 _OUTPUT = "path of the new timeline"
 _SIDECAR = "path of the sidecar file, which says the same and holds the undo record"
+
+_FILE = "`file`, `bytes`, `sha256`"
+_MODEL = {
+    "folder": "the model folder",
+    "format": "`amc-otio model`",
+    "version": "of the manifest",
+    "kind": "the representation that runs it",
+    "name": "what it is called",
+    "architecture": "what it is",
+    "dimension": "length of its vectors",
+    "feature_dimension": "length of its features before the projection, or 0",
+    "source": f"the checkpoint: {_FILE}",
+    "layout": "`laion`, `huggingface`, …",
+    "licence": "of the weights, or `unknown`",
+    "url": "where the checkpoint is published, or an empty text",
+    "onnx": f"the converted model: {_FILE}",
+    "projection": f"its projection, or null: {_FILE}",
+    "verification": "`against` (an empty text: not compared), `windows`, `lowest_cosine`",
+    "precisions": "self-checks of reduced precisions by name, or an empty object",
+    "versions": "of the packages that converted it",
+}
 
 JSON_SHAPES: dict[str, dict[str, str]] = {
     "match": {"output": _OUTPUT, "sidecar": _SIDECAR, "changes": _CHANGE, "notes": _NOTES},
@@ -135,6 +157,17 @@ JSON_SHAPES: dict[str, dict[str, str]] = {
         "[].found": "version or path",
         "[].remedy": "the line that gets it, or an empty text",
     },
+    "models list": {
+        "folder": "the model folder",
+        "models": "the models in it, as `models add` prints them",
+        "problems": "what is wrong with those that cannot be read",
+        "known": "published checkpoints, a list of objects: `name`, `kind`, `file`, `url`, `architecture`, `size`, "
+        "`licence`, `trained_on`, `refusal` (why it is not run here), `sha256`",
+    },
+    "models add": _MODEL,
+    "models check": {f"[].{key}": text for key, text in _MODEL.items()},
+    "models pull": _MODEL,
+    "models remove": {"removed": "the path of everything that was removed"},
     "demo": {"changes": _CHANGE, "files": "the path of everything that was written"},
 }
 """What ``--json`` prints; tests/test_docs.py runs each command and compares."""

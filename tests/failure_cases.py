@@ -1054,7 +1054,7 @@ FILES_OF_PROPOSALS = _group(
         "of a later version",
         APPLY,
         PROPOSALS,
-        ("p.json", "version 2", "propose again"),
+        ("p.json", "version 3", "propose again"),
         {"prepare": _put("version", to=2)},
     ),
     (
@@ -1408,6 +1408,55 @@ LABELLED_SETS = _group(
     ),
 )
 
+
+def checkpoint(pickled: bytes) -> Callable[[Path], None]:
+    """A torch checkpoint that holds a pickle."""
+
+    def prepare(where: Path) -> None:
+        with zipfile.ZipFile(where / "m.pt", "w") as archive:
+            archive.writestr("archive/data.pkl", pickled)
+
+    return prepare
+
+
+ADD = "models add m.pt --unverified"
+MODELS = _group(
+    "Models",
+    (
+        "a checkpoint that would run a command",
+        ADD,
+        REPRESENTATION,
+        ("m.pt", "asks for os.system", "nothing of it was run"),
+        {"prepare": checkpoint(b"\x80\x02cos\nsystem\n(X\x0a\0\0\0touch ran.xtR.")},
+    ),
+    (
+        "a bare pickle",
+        ADD,
+        REPRESENTATION,
+        ("m.pt", "bare pickle", "save it again"),
+        {"prepare": text("m.pt", b"\x80\x04}.")},
+    ),
+    (
+        "a page of a web server for a checkpoint",
+        ADD,
+        REPRESENTATION,
+        ("m.pt", "is not a torch checkpoint", "save it again"),
+        {"prepare": text("m.pt", "<!DOCTYPE html>")},
+    ),
+    (
+        "a checkpoint cut short",
+        ADD,
+        REPRESENTATION,
+        ("m.pt", "no whole zip archive", "get it again"),
+        {"prepare": both(checkpoint(b"\x80\x02}."), lambda f: os.truncate(f / "m.pt", 80))},
+    ),
+    ("a checkpoint that is not there", ADD, REPRESENTATION, ("m.pt", "no such file", "give")),
+    ("no checkpoint named", "models add", USAGE, ("models add", "needs a checkpoint file", "--help")),
+    ("no model for clap", ONE + " --representation clap", REPRESENTATION, ("clap", "no model", "models add FILE")),
+    ("a checkpoint with fusion", "models pull 630k-fusion-best", REPRESENTATION, ("fusion", "choose another")),
+    ("a model that is not there", "models remove none", REPRESENTATION, ("none", "no model", "lists")),
+)
+
 CASES = (
     COMMAND_LINE
     + SETTINGS
@@ -1422,6 +1471,7 @@ CASES = (
     + PREVIEWS
     + TRAININGS
     + LABELLED_SETS
+    + MODELS
 )
 
 INTRODUCTION = """\

@@ -45,7 +45,7 @@ def here(good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     was, now = (json.dumps(str(path))[1:-1] for path in (good, folder))
     text = proposals.read_text(encoding="utf-8").replace(was, now)
     proposals.write_text(text.replace(good.as_uri(), folder.as_uri()), encoding="utf-8")
-    for name in ("XDG_CACHE_HOME", "LOCALAPPDATA", "HOME"):
+    for name in ("XDG_CACHE_HOME", "XDG_DATA_HOME", "AMC_MODELS", "LOCALAPPDATA", "HOME"):
         monkeypatch.setenv(name, str(tmp_path / "cache"))
     monkeypatch.delenv("AMC_DEBUG", raising=False)
     monkeypatch.chdir(folder)

@@ -77,7 +77,10 @@ def representation(parser: argparse._ActionsContainer) -> None:
         "imagebind are for non-commercial use only",
     )
     parser.add_argument(
-        "--weights", metavar="FILE", type=Path, help="weights of the representation, where it takes some"
+        "--weights",
+        metavar="FILE",
+        type=Path,
+        help="weights of the representation, where it takes some: a file, or the name of a model",
     )
 
 

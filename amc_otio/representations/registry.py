@@ -46,19 +46,41 @@ def _split_and_contrast(threads: int | None, weights: Path | None) -> Representa
     return open_trained(weights, lambda name, own: create(name, threads=threads, weights=own))
 
 
+def _clap(precision: str, attribute: str = "ClapRepresentation") -> Factory:
+    """Factory of LAION-CLAP in a precision, or of its features before the projection."""
+
+    def make(threads: int | None, weights: Path | None) -> Representation:
+        made: Representation = getattr(import_module("amc_otio.representations.clap"), attribute)(
+            threads, weights, precision
+        )
+        return made
+
+    return make
+
+
 _factories: dict[str, Factory] = {
     "random": _plain("random", "RandomRepresentation"),
     "mfcc": _plain("mfcc", "MfccRepresentation"),
     "mel": _plain("mel", "MelRepresentation"),
     "sfx": _sfx,
+    "clap": _clap("fp32"),
+    "clap-int8": _clap("int8"),
+    "clap-bf16": _clap("bf16"),
     "imagebind": _imagebind,
     "split-and-contrast": _split_and_contrast,
 }
+# What projections are trained on; no use for matching, so `names` does not offer them.
+_features: dict[str, Factory] = {"clap-features": _clap("fp32", "ClapFeatures")}
 
 
 def names() -> tuple[str, ...]:
-    """Names that `create` knows, from the simplest to the best, plug-ins last."""
+    """Names of what can be matched by, plug-ins last. `create` knows those of `feature_names` too."""
     return tuple(_factories)
+
+
+def feature_names() -> tuple[str, ...]:
+    """Names of the features that projections are trained on (``amc-otio train``)."""
+    return tuple(_features)
 
 
 def create(name: str, *, threads: int | None = None, weights: Path | None = None) -> Representation:
@@ -67,7 +89,7 @@ def create(name: str, *, threads: int | None = None, weights: Path | None = None
     Parameters
     ----------
     name
-        One of `names`.
+        One of `names` or `feature_names`.
     threads
         Processor threads for those that can use several; their own choice when ``None``.
     weights
@@ -83,7 +105,7 @@ def create(name: str, *, threads: int | None = None, weights: Path | None = None
     amc_otio.errors.RepresentationError
         When the name is unknown or the weights are missing or damaged.
     """
-    factory = _factories.get(name)
+    factory = _factories.get(name) or _features.get(name)
     if factory is None:
         raise RepresentationError(
             name, "there is no representation of this name", f"choose one of {', '.join(_factories)}"
@@ -110,6 +132,6 @@ def register(name: str, factory: Factory) -> None:
         raise RepresentationError(
             name, "the name is not fit for a file name", "use letters, digits, '-', '_' and '.', a letter first"
         )
-    if name in _factories:
+    if name in _factories or name in _features:
         raise RepresentationError(name, "a representation of this name exists already", "choose another name")
     _factories[name] = factory

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from amc_otio.errors import RepresentationError
 from amc_otio.representations.base import FloatArray
 from amc_otio.representations.checks import SILENT_PEAK, as_windows, peak, unit_rows
-from amc_otio.representations.onnx_session import open_session
+from amc_otio.representations.sessions import OnnxruntimeSession
 from amc_otio.representations.spectral import mel_spectrogram
 
 WEIGHTS = Path(__file__).resolve().parent / "weights" / "sfx.onnx"
@@ -89,7 +89,7 @@ class SfxRepresentation:
         self._threads = threads
         self._weights = weights
         self._model = read_weights(WEIGHTS if weights is None else weights)
-        self._session: Any = None
+        self._session: OnnxruntimeSession | None = None
         self._lock = threading.Lock()
 
     def embed(self, windows: FloatArray) -> NDArray[np.float32]:
@@ -100,16 +100,16 @@ class SfxRepresentation:
         sounding = np.flatnonzero(peak(batch) >= SILENT_PEAK)
         for first in range(0, len(sounding), BATCH):
             rows = sounding[first : first + BATCH]
-            vectors[rows] = session.run(None, {"log_mel": log_mel(batch[rows])})[0]
+            vectors[rows] = session.run("embedding", {"log_mel": log_mel(batch[rows])})
         silent = np.ones(len(batch), np.bool_)
         silent[sounding] = False
         return unit_rows(vectors, silent)
 
-    def _open(self) -> Any:
+    def _open(self) -> OnnxruntimeSession:
         """The onnxruntime session, made once and only when it is needed."""
         with self._lock:
             if self._session is None:
-                self._session = open_session(self._model, self._threads, self.name)
+                self._session = OnnxruntimeSession(self._model, self._threads, self.name)
                 self._model = b""  # the session has its own copy
             return self._session
 
