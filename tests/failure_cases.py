@@ -1055,7 +1055,7 @@ FILES_OF_PROPOSALS = _group(
         APPLY,
         PROPOSALS,
         ("p.json", "version 3", "propose again"),
-        {"prepare": _put("version", to=2)},
+        {"prepare": _put("version", to=3)},
     ),
     (
         "a field too many",
