@@ -58,7 +58,11 @@ def folded(tensors: dict[str, np.ndarray], block: int, layer: int) -> tuple[np.n
 
 
 def build(tensors: dict[str, np.ndarray]) -> onnx.ModelProto:
-    """The encoder as an ONNX graph: log-mel ``(n, 1, frames, 96)`` to embedding ``(n, 512)``."""
+    """The encoder as an ONNX graph: log-mel ``(n, 1, frames, 96)`` to embedding ``(n, 512)``.
+
+    A second output, ``over_bands`` ``(n, 512, steps)``, is what the embedding is the maximum of: the last feature maps
+    averaged over frequency, a step every eight frames.
+    """
     nodes, constants = [], []
     value = "log_mel"
     for block, pool in enumerate(POOLS, start=1):
@@ -89,7 +93,10 @@ def build(tensors: dict[str, np.ndarray]) -> onnx.ModelProto:
         nodes,
         "sfx",
         [helper.make_tensor_value_info("log_mel", TensorProto.FLOAT, ["n", 1, "frames", MEL_BANDS])],
-        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", width])],
+        [
+            helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", width]),
+            helper.make_tensor_value_info("over_bands", TensorProto.FLOAT, ["n", width, "steps"]),
+        ],
         constants,
     )
     # An old operator set, so that every onnxruntime that the project allows can read it.

@@ -23,7 +23,7 @@ from amc_otio.representations.sessions import OnnxruntimeSession
 from amc_otio.representations.spectral import mel_spectrogram
 
 WEIGHTS = Path(__file__).resolve().parent / "weights" / "sfx.onnx"
-WEIGHTS_SHA256 = "cc84c0c7952e039c636a3692f32de0e3fdba1f28ec6837453f4968e895250420"
+WEIGHTS_SHA256 = "feb7e44765adcaea197d8a64d5ee5f18902145c142817cb1a607963ac71be339"
 
 SAMPLE_RATE = 44_100
 N_FFT, HOP = 2048, 1024
