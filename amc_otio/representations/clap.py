@@ -57,6 +57,8 @@ class ClapRepresentation:
         The representation whose vectors a projection is trained on.
     initial_projection
         The checkpoint's own projection, from which training starts: ``((W1, b1), (W2, b2))``.
+    licence
+        Of the weights; ``"unknown"`` where nobody said.
 
     Raises
     ------
@@ -88,6 +90,7 @@ class ClapRepresentation:
             check_precision(self.model, precision, cpu.instructions())
         self._file = HeldFile(self.model, _file_of(self.model, precision))
         self.weights_hash = self._file.sha256
+        self.licence = self.model.manifest.licence
         self.dimension = self._dimension()
         self._session = LazySession(self._open)
 
