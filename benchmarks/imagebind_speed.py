@@ -37,9 +37,9 @@ import onnxruntime
 import torch
 
 from amc_otio.models.imagebind_checkpoint import canonical
-from amc_otio.models.imagebind_graph import INPUT, build
-from amc_otio.representations.imagebind import log_mel
-from amc_otio.representations.onnx_session import open_session
+from amc_otio.models.imagebind_graph import build
+from amc_otio.representations.imagebind import INPUT, OUTPUT, log_mel
+from amc_otio.representations.sessions import OnnxruntimeSession
 
 
 def seconds(work: Callable[[np.ndarray], object], pictures: np.ndarray, batch: int, repeats: int) -> float:
@@ -69,11 +69,10 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "imagebind.onnx"
         onnx.save_model(build(tensors), path)
-        session = open_session(path, arguments.threads, "imagebind")
+        session = OnnxruntimeSession(path, arguments.threads, "imagebind")
 
     def in_onnxruntime(picture: np.ndarray) -> np.ndarray:
-        made: np.ndarray = session.run(None, {INPUT: picture})[0]
-        return made
+        return session.run(OUTPUT, {INPUT: picture})
 
     rows = [
         (f"{name}, batch {batch}", seconds(work, pictures, batch, arguments.repeats))

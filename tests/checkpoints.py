@@ -182,6 +182,28 @@ def huggingface_names(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray
     return named
 
 
+# ---------------------------------------------------------------- ImageBind
+
+
+def put_imagebind(folder: Path, tensors: Mapping[str, np.ndarray], name: str = "small") -> Path:
+    """Put a tower of any size into a model folder: `models add` takes none but the published one."""
+    from amc_otio.models.imagebind_graph import build
+    from amc_otio.models.store import described, write_manifest
+    from amc_otio.representations.imagebind import DIMENSION, KIND, LICENCE
+    from amc_otio.representations.model_files import FORMAT, VERSION, Manifest, StoredFile, Verification
+
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.onnx"
+    path.write_bytes(build(tensors).SerializeToString(deterministic=True))
+    source = StoredFile(f"{name}.pth", 0, "")
+    manifest = Manifest(
+        FORMAT, VERSION, KIND, name, "a small tower", DIMENSION, 0, source, "imagebind", LICENCE, "",
+        described(path), None, Verification("", 0, 0.0), {}, {},
+    )  # fmt: skip
+    write_manifest(folder, manifest)
+    return path
+
+
 def damaged_sum(path: Path, entry: str) -> None:
     """Flip a byte of a stored entry."""
     with zipfile.ZipFile(path) as archive:

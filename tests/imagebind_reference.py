@@ -1,17 +1,14 @@
-"""ImageBind's audio tower twice more: written down in plain torch, and Meta's own code where it is installed."""
+"""ImageBind's audio tower once more, written down in plain torch, and torchaudio's log-mel where it is installed."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from contextlib import contextmanager
-from importlib import import_module
-from importlib.util import find_spec, module_from_spec, spec_from_file_location
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
+
+from amc_otio.models.stand_ins import bare, import_among, package_folder
 
 
 def random_tensors(
@@ -99,89 +96,10 @@ def plain_network(tensors: dict[str, np.ndarray], double: bool = True) -> Callab
     return run
 
 
-@contextmanager
-def _modules(**stand_ins: ModuleType):
-    """These modules in sys.modules for a while, and nothing left behind of what was imported meanwhile."""
-    before = dict(sys.modules)
-    sys.modules.update({name.replace("__", "."): module for name, module in stand_ins.items()})
-    try:
-        yield
-    finally:
-        for name in set(sys.modules) - set(before):
-            if name.split(".")[0] in {stand_in.split("__")[0] for stand_in in stand_ins}:
-                del sys.modules[name]
-        sys.modules.update({name: before[name] for name in before if sys.modules.get(name) is not before[name]})
-
-
-def _bare(name: str, folder: Path | None = None, **attributes: Any) -> ModuleType:
-    module = ModuleType(name)
-    if folder is not None:
-        module.__path__ = [str(folder)]
-    for key, value in attributes.items():
-        setattr(module, key, value)
-    return module
-
-
-def meta_code() -> ModuleType | None:
-    """``imagebind.models.imagebind_model`` of an installed ImageBind, or None.
-
-    Its package's top imports torchaudio, pytorchvideo and torchvision, which the tower does not need: its models are
-    loaded from a bare package. Of timm, ftfy, regex and iopath only names are needed while it is imported and built.
-    """
-    spec = find_spec("imagebind")
-    if spec is None or not spec.submodule_search_locations or find_spec("einops") is None:
-        return None
-    import torch
-
-    folder = Path(next(iter(spec.submodule_search_locations)))
-
-    class DropPath(torch.nn.Identity):
-        """Does nothing outside training."""
-
-        def __init__(self, rate: float) -> None:
-            super().__init__()
-
-    with _modules(
-        imagebind=_bare("imagebind", folder),
-        timm=_bare("timm", Path("/nowhere")),
-        timm__layers=_bare("timm.layers", DropPath=DropPath, trunc_normal_=torch.nn.init.trunc_normal_),
-        ftfy=_bare("ftfy"),
-        regex=_bare("regex"),
-        iopath=_bare("iopath", Path("/nowhere")),
-        iopath__common=_bare("iopath.common", Path("/nowhere")),
-        iopath__common__file_io=_bare("iopath.common.file_io", g_pathmgr=None),
-    ):
-        return import_module("imagebind.models.imagebind_model")
-
-
-def meta_tower(code: ModuleType, tensors: dict[str, np.ndarray], picture: np.ndarray) -> np.ndarray:
-    """What Meta's own model gives for sound: the huge audio tower, the other modalities as small as they go."""
-    import torch
-
-    model = code.ImageBindModel(
-        vision_embed_dim=16, vision_num_blocks=1, vision_num_heads=1, text_embed_dim=16, text_num_blocks=1,
-        text_num_heads=1, depth_embed_dim=16, depth_num_blocks=1, depth_num_heads=1, thermal_embed_dim=16,
-        thermal_num_blocks=1, thermal_num_heads=1, imu_embed_dim=16, imu_num_blocks=1, imu_num_heads=1,
-        out_embed_dim=1024, audio_drop_path=0.1, imu_drop_path=0.7,
-    )  # fmt: skip
-    wanted = {name for name in model.state_dict() if name.split(".")[1] == "audio"}
-    assert wanted == set(tensors)
-    left = model.load_state_dict({name: torch.from_numpy(value) for name, value in tensors.items()}, strict=False)
-    assert not left.unexpected_keys and not wanted & set(left.missing_keys)
-    with torch.inference_mode():
-        return model.eval()({"audio": torch.from_numpy(picture)})["audio"].numpy()
-
-
 def torchaudio_kaldi() -> ModuleType | None:
     """``torchaudio.compliance.kaldi`` alone: plain torch, even where torchaudio's own library does not load."""
-    spec = find_spec("torchaudio")
-    if spec is None or not spec.submodule_search_locations or find_spec("torch") is None:
+    folder = package_folder("torchaudio")
+    if folder is None or package_folder("torch") is None:
         return None
-    file = Path(next(iter(spec.submodule_search_locations))) / "compliance" / "kaldi.py"
-    own = spec_from_file_location("torchaudio_compliance_kaldi", file)
-    if own is None or own.loader is None or not file.is_file():
-        return None
-    module = module_from_spec(own)
-    with _modules(torchaudio=_bare("torchaudio")):
-        own.loader.exec_module(module)
-    return module
+    stand_ins = {"torchaudio": bare("torchaudio"), "torchaudio.compliance": bare("c", folder / "compliance")}
+    return import_among("torchaudio.compliance.kaldi", stand_ins)

@@ -14,8 +14,8 @@ PACKAGE = Path(__file__).resolve().parent.parent / "amc_otio"
 ROOMS = (
     "timeline",
     "media",
-    "models",
     "representations",
+    "models",
     "descriptors",
     "library",
     "joining",
@@ -30,8 +30,8 @@ ROOMS = (
 MAY = {
     "timeline": set(),
     "media": set(),
-    "models": set(),
-    "representations": {"models"},
+    "models": {"representations"},
+    "representations": set(),
     "descriptors": {"representations"},
     "library": {"representations", "media"},
     "training": {"library", "representations", "media"},

@@ -245,6 +245,15 @@ def test_a_model_replaced_before_its_first_use_is_noticed(store: Path, tmp_path:
         made_.embed(sounds[:1])
 
 
+def test_a_worker_with_another_model_says_so(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = pickle.dumps(representations.create("clap", threads=1))
+    other = made.write_state(tmp_path / "small.pt", made.laion_names(made.random_tower(made.SMALL, seed=9)))
+    add(other, folder=tmp_path / "other", unverified=True)
+    monkeypatch.setenv("AMC_MODELS", str(tmp_path / "other"))
+    with pytest.raises(RepresentationError, match="another one than where the work began"):
+        pickle.loads(sent)  # noqa: S301
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import checkpoints
 import imagebind_reference as reference
 import numpy as np
 import pytest
@@ -14,14 +15,17 @@ import soundfile
 import soxr
 
 from amc_otio import representations
-from amc_otio.errors import RepresentationError
-from amc_otio.models import imagebind_checkpoint, onnx_seal
+from amc_otio.cli import main
+from amc_otio.errors import AmcError, RepresentationError
+from amc_otio.models import imagebind_checkpoint
 from amc_otio.models.imagebind_checkpoint import canonical, shapes
+from amc_otio.models.stand_ins import package_folder
 from amc_otio.representations import Representation, imagebind
+from amc_otio.representations.model_files import find, read_manifest
 
 onnx = pytest.importorskip("onnx")
 
-from amc_otio.models import imagebind_graph  # noqa: E402
+from amc_otio.models import imagebind_graph, imagebind_reference  # noqa: E402
 
 ATTENTION = "modality_trunks.audio.blocks.3.attn."
 
@@ -34,10 +38,15 @@ def huge() -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tower of the same make with two narrow blocks, converted."""
-    path = tmp_path_factory.mktemp("imagebind") / "small.onnx"
-    onnx.save_model(imagebind_graph.build(small()), path)
-    return path
+    """A tower of the same make with two narrow blocks, in a model folder."""
+    return checkpoints.put_imagebind(tmp_path_factory.mktemp("imagebind"), small())
+
+
+@pytest.fixture(autouse=True)
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's model folder, empty."""
+    monkeypatch.setenv("AMC_MODELS", str(tmp_path / "models"))
+    return tmp_path / "models"
 
 
 def small() -> dict[str, np.ndarray]:
@@ -98,35 +107,72 @@ def test_every_tensor_tells_in_the_result(name: str, windows: np.ndarray) -> Non
 
 
 @pytest.mark.slow
-def test_the_huge_tower_equals_both_references(
-    huge: dict[str, np.ndarray], windows: np.ndarray, tmp_path: Path
+def test_from_a_checkpoint_of_the_published_size_to_vectors(
+    huge: dict[str, np.ndarray],
+    windows: np.ndarray,
+    store: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    """`models add` as a user runs it, judged by Meta's own code where that is installed and by a plain network."""
     pytest.importorskip("torch")
-    path = tmp_path / "imagebind.onnx"
-    onnx.save_model(imagebind_graph.build(canonical(huge)), path)
-    ours = representations.create("imagebind", weights=path).embed(windows[:3])
+    judged = package_folder("imagebind") is not None and package_folder("einops") is not None
+    others = {"modality_trunks.vision.blocks.0.norm_1.weight": np.ones(4, np.float32)}
+    file = checkpoints.write_state(tmp_path / "imagebind_huge.pth", others | huge, inside="")
+    assert main(["models", "add", str(file), *([] if judged else ["--unverified"])]) == 0
+    printed = capsys.readouterr()
+    assert "CC BY-NC-SA 4.0, non-commercial use only" in printed.out
+    assert sorted(path.name for path in store.iterdir()) == ["imagebind_huge.json", "imagebind_huge.onnx"]
+    manifest = read_manifest(store / "imagebind_huge.json")
+    assert (manifest.kind, manifest.dimension, manifest.projection) == ("imagebind", 1024, None)
+    assert manifest.licence == imagebind.LICENCE and manifest.url.startswith("https://")
+    assert main(["models"]) == 0
+    assert "non-commercial" in next(line for line in capsys.readouterr().out.splitlines() if "imagebind" in line)
+    ours = representations.create("imagebind").embed(windows[:3])
     picture = imagebind.log_mel(windows[:3])
-    expected = reference.plain_network(huge)(picture)
-    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    expected = imagebind_reference.unit(reference.plain_network(huge)(picture))
     assert cosines(ours, expected).min() > 1 - 1e-7
     np.testing.assert_allclose(ours, expected, atol=1e-5)
     # The weights are random, yet the sounds are told apart: equality is not that of constants.
     assert (expected @ expected.T)[np.triu_indices(3, 1)].max() < 0.999
+    if not judged:
+        pytest.skip("Meta's imagebind and einops are not installed: compared with the plain network alone")
+    assert "verified against imagebind" in printed.out
+    assert manifest.verification.against.startswith("imagebind") and manifest.verification.windows == 12
+    assert 1 - 1e-6 < manifest.verification.lowest_cosine <= 1.0
+    theirs = imagebind_reference.ImageBindReference(canonical(huge)).tower(picture)
+    np.testing.assert_allclose(np.linalg.norm(theirs, axis=1), 20.0, rtol=1e-5)  # its unit vectors are scaled by 20
+    np.testing.assert_allclose(ours, theirs / 20.0, atol=1e-5)
 
 
 @pytest.mark.slow
-def test_the_huge_tower_equals_meta_s_own_code(huge: dict[str, np.ndarray], windows: np.ndarray) -> None:
-    pytest.importorskip("torch")
-    code = reference.meta_code()
-    if code is None:
-        pytest.skip("Meta's imagebind and einops are not installed")
-    picture = imagebind.log_mel(windows[:3])
-    ours, theirs = run(imagebind_graph.build(canonical(huge)), picture), reference.meta_tower(code, huge, picture)
-    assert theirs.shape == (3, 1024)
-    assert cosines(ours, theirs).min() > 1 - 1e-6
-    np.testing.assert_allclose(
-        ours / np.linalg.norm(ours, axis=1, keepdims=True), theirs / 20.0, atol=1e-5
-    )  # its unit vectors are scaled by 20
+def test_a_conversion_that_is_not_equal_is_refused(
+    huge: dict[str, np.ndarray], store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("torch", "einops"):
+        pytest.importorskip(name)
+    if package_folder("imagebind") is None:
+        pytest.skip("Meta's imagebind is not installed")
+    from amc_otio.models.add import add
+
+    file = checkpoints.write_state(tmp_path / "mine.pth", huge, inside="")
+    monkeypatch.setattr(imagebind_graph, "HEAD_WIDTH", 48)  # a mistake: sixteen heads instead of twelve
+    with pytest.raises(RepresentationError, match="does not give what imagebind"):
+        add(file)
+    assert list(store.iterdir()) == []
+
+
+def test_without_meta_s_code_the_line_that_installs_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imagebind_reference, "package_folder", lambda name: None)
+    with pytest.raises(AmcError, match=r"imagebind-unofficial.*--unverified"):
+        imagebind_reference.ImageBindReference({})
+
+
+def test_a_narrow_tower_is_no_checkpoint_of_it(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = checkpoints.write_state(tmp_path / "small.pth", small(), inside="")
+    assert main(["models", "add", str(file), "--unverified"]) == 6
+    assert "is not the audio tower of ImageBind (huge)" in capsys.readouterr().err
+    assert not list(store.glob("*"))
 
 
 # The log-mel
@@ -230,7 +276,7 @@ def test_it_keeps_the_protocol(small_model: Path, windows: np.ndarray) -> None:
 
 
 def test_the_licence_is_said_wherever_it_is_offered() -> None:
-    with pytest.raises(RepresentationError, match=r"CC BY-NC.*non-commercial.*models add.*--weights"):
+    with pytest.raises(RepresentationError, match=r"CC BY-NC-SA.*non-commercial use only.*amc-otio models add"):
         representations.create("imagebind")
     assert "non-commercial" in imagebind.ImageBindRepresentation.licence
     for text in (imagebind.__doc__, imagebind.ImageBindRepresentation.__doc__):
@@ -240,7 +286,16 @@ def test_the_licence_is_said_wherever_it_is_offered() -> None:
 def test_a_model_says_its_licence(small_model: Path) -> None:
     properties = {entry.key: entry.value for entry in onnx.load(small_model).metadata_props}
     assert "non-commercial" in properties["licence"]
-    assert properties[onnx_seal.KEY].split()[0] == "imagebind-audio"
+
+
+def test_it_is_found_by_name_and_by_path(small_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AMC_MODELS", str(small_model.parent))
+    expected = read_manifest(small_model.with_suffix(".json")).onnx.sha256
+    for weights in (None, Path("small"), small_model, small_model.with_suffix(".json")):
+        assert representations.create("imagebind", weights=weights).weights_hash == expected
+    assert find("imagebind", None).manifest.name == "small"
+    with pytest.raises(RepresentationError, match="is a model of imagebind, not of clap"):
+        representations.create("clap", weights=Path("small"))
 
 
 def test_no_threads_is_refused(small_model: Path) -> None:
@@ -251,8 +306,11 @@ def test_no_threads_is_refused(small_model: Path) -> None:
 # Weights that are not what they should be
 
 
-def damaged(spoil: Callable[[bytearray], bytes]) -> Callable[[Path, Path], None]:
-    return lambda model, path: path.write_bytes(spoil(bytearray(model.read_bytes()))) and None
+def copied(model: Path, folder: Path) -> Path:
+    folder.mkdir()
+    for path in (model, model.with_suffix(".json")):
+        (folder / path.name).write_bytes(path.read_bytes())
+    return folder / model.name
 
 
 def _flip(data: bytearray, at: int) -> bytes:
@@ -260,76 +318,69 @@ def _flip(data: bytearray, at: int) -> bytes:
     return bytes(data)
 
 
-def _foreign(_: Path, path: Path) -> None:
-    path.write_bytes((Path(imagebind.__file__).parent / "weights" / "sfx.onnx").read_bytes())
-
-
-def _other_kind(model: Path, path: Path) -> None:
-    made = onnx.load(model)
-    onnx_seal.seal(made, "another-network")
-    onnx.save_model(made, path)
-
-
 @pytest.mark.parametrize(
-    ("make", "words"),
+    "spoil",
     [
-        (damaged(lambda data: _flip(data, len(data) // 2)), "damaged"),
-        (damaged(lambda data: _flip(data, 0)), "damaged"),
-        (damaged(lambda data: _flip(data, len(data) - 1)), "damaged"),
-        (damaged(lambda data: _flip(data, len(data) - 70)), "not imagebind-audio"),
-        (damaged(lambda data: bytes(data[:-1])), "converted"),
-        (damaged(lambda data: bytes(data[: len(data) // 2])), "converted"),
-        (damaged(lambda data: bytes(data[5000:])), "damaged"),
-        (damaged(lambda data: b""), "converted"),
-        (damaged(lambda data: bytes(data) + b"\0"), "converted"),
-        (damaged(lambda data: b"PK\3\4 a checkpoint as it was published"), "models add"),
-        (_foreign, "converted"),
-        (_other_kind, "another-network, not imagebind-audio"),
-        (lambda _, path: None, "no file of this name"),
-        (lambda _, path: path.mkdir(), "is no file"),
+        lambda data: _flip(data, len(data) // 2),
+        lambda data: _flip(data, 0),
+        lambda data: _flip(data, len(data) - 1),
+        lambda data: bytes(data[:-1]),
+        lambda data: b"",
+        lambda data: bytes(data) + b"\0",
+        lambda data: (Path(imagebind.__file__).parent / "weights" / "sfx.onnx").read_bytes(),
     ],
-    ids=[
-        "bit in the weights", "first bit", "checksum", "seal", "a byte short", "half", "no beginning", "empty",
-        "a byte more", "checkpoint", "sfx", "other kind", "absent", "folder",
-    ],
-)  # fmt: skip
-def test_a_model_that_is_not_it_is_refused(
-    tmp_path: Path, small_model: Path, make: Callable[[Path, Path], None], words: str
+    ids=["bit in the weights", "first bit", "last bit", "a byte short", "empty", "a byte more", "sfx"],
+)
+def test_a_model_that_is_not_what_its_manifest_says_is_refused(
+    tmp_path: Path, small_model: Path, spoil: Callable[[bytearray], bytes]
 ) -> None:
-    path = tmp_path / "other.onnx"
-    make(small_model, path)
-    with pytest.raises(RepresentationError, match=words) as caught:
+    path = copied(small_model, tmp_path / "m")
+    path.write_bytes(spoil(bytearray(path.read_bytes())))
+    with pytest.raises(RepresentationError, match=r"small\.onnx: the model is damaged.*add the checkpoint again"):
         representations.create("imagebind", weights=path)
-    assert "other.onnx" in str(caught.value)
 
 
-def test_a_sealed_model_with_other_ends_is_refused(tmp_path: Path, windows: np.ndarray) -> None:
-    path = tmp_path / "narrow.onnx"
+def test_a_checkpoint_is_not_taken_for_a_model(tmp_path: Path) -> None:
+    path = tmp_path / "imagebind_huge.pth"
+    path.write_bytes(b"PK\3\4")
+    with pytest.raises(RepresentationError, match=r"no converted model.*amc-otio models add .*imagebind_huge\.pth"):
+        representations.create("imagebind", weights=path)
+    with pytest.raises(RepresentationError, match="there is no such model"):
+        representations.create("imagebind", weights=tmp_path.with_name("none.onnx"))
+
+
+def test_a_model_with_other_ends_is_refused(tmp_path: Path, windows: np.ndarray) -> None:
     narrow = reference.random_tensors(width=128, blocks=1, hidden=256, dimension=512)
-    onnx.save_model(imagebind_graph.build(narrow), path)
-    with pytest.raises(RepresentationError, match="not the audio tower"):
+    path = checkpoints.put_imagebind(tmp_path / "m", narrow)
+    with pytest.raises(RepresentationError, match=r"\(1, 512\), not 1 vectors of 1024 numbers"):
+        representations.create("imagebind", weights=path).embed(windows[:1])
+
+
+def test_a_model_that_takes_something_else_is_refused(
+    tmp_path: Path, windows: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imagebind_graph, "INPUT", "sound")
+    path = checkpoints.put_imagebind(tmp_path / "m", small())
+    with pytest.raises(RepresentationError, match=r"imagebind: onnxruntime cannot run the model.*add it again"):
         representations.create("imagebind", weights=path).embed(windows[:1])
 
 
 def test_a_model_that_overflows_is_refused(tmp_path: Path, windows: np.ndarray) -> None:
-    path = tmp_path / "loud.onnx"
     tensors = small()
     tensors["modality_heads.audio.2.weight"] = np.full_like(tensors["modality_heads.audio.2.weight"], 3e38)
-    onnx.save_model(imagebind_graph.build(tensors), path)
-    with pytest.raises(RepresentationError, match=r"loud\.onnx.*not finite"):
+    path = checkpoints.put_imagebind(tmp_path / "m", tensors)
+    with pytest.raises(RepresentationError, match="not finite"):
         representations.create("imagebind", weights=path).embed(windows[:1])
 
 
-def test_weights_that_change_meanwhile_are_noticed(tmp_path: Path, small_model: Path, windows: np.ndarray) -> None:
-    path = tmp_path / "model.onnx"
-    path.write_bytes(small_model.read_bytes())
+def test_a_model_that_is_replaced_meanwhile_is_noticed(tmp_path: Path, small_model: Path, windows: np.ndarray) -> None:
+    path = copied(small_model, tmp_path / "m")
     made = representations.create("imagebind", weights=path)
     sent = pickle.dumps(made)
-    other = reference.random_tensors(seed=3, width=128, blocks=1, hidden=256)
-    onnx.save_model(imagebind_graph.build(other), path)
-    with pytest.raises(RepresentationError, match="changed"):
+    checkpoints.put_imagebind(tmp_path / "m", reference.random_tensors(seed=3, width=128, blocks=1, hidden=256))
+    with pytest.raises(RepresentationError, match="replaced while it was in use"):
         made.embed(windows[:1])
-    with pytest.raises(RepresentationError, match="other weights"):
+    with pytest.raises(RepresentationError, match="another one than where the work began"):
         pickle.loads(sent)  # noqa: S301
 
 
@@ -342,6 +393,9 @@ class Lazy(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         self.asked.append(name)
         return self.tensors[name]
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        return self.tensors[name].shape
 
     def __iter__(self) -> Iterator[str]:
         return iter((*self.others, *self.tensors))
@@ -369,6 +423,13 @@ def test_only_the_audio_tower_is_read(huge: dict[str, np.ndarray]) -> None:
     assert {name: value.shape for name, value in made.items()} == shapes()
     assert sum(value.size for value in made.values()) == 86_235_648
     assert all(value.dtype == np.float32 for value in made.values())
+
+
+def test_a_tensor_of_another_shape_is_not_read(huge: dict[str, np.ndarray]) -> None:
+    lazy = Lazy(huge | {f"{ATTENTION}in_proj_weight": Blank((10**9, 10**9))}, ())
+    with pytest.raises(RepresentationError, match="has the shape"):
+        canonical(lazy)
+    assert not lazy.asked
 
 
 def test_half_and_double_precision_are_taken(huge: dict[str, np.ndarray]) -> None:

@@ -240,8 +240,7 @@ def test_without_onnx_the_line_that_installs_it_is_said(checkpoint: Path, monkey
 def test_without_laion_clap_the_line_that_installs_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     from amc_otio.models import laion_reference
 
-    real = importlib.util.find_spec
-    monkeypatch.setattr(laion_reference, "find_spec", lambda name: None if name == "laion_clap" else real(name))
+    monkeypatch.setattr(laion_reference, "package_folder", lambda name: None)
     with pytest.raises(AmcError, match=r"amc-otio\[clap\].*--unverified"):
         laion_reference.LaionReference({}, "tiny")
 

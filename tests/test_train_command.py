@@ -11,13 +11,18 @@ import sys
 import time
 from pathlib import Path
 
+import checkpoints
 import numpy as np
 import pytest
+from imagebind_reference import random_tensors
 from library_helpers import child_environment
+from soundfile import read
 from training_helpers import write_media
 
 from amc_otio.cli import INTERRUPTED, main
+from amc_otio.config import TrainSettings
 from amc_otio.representations import create
+from amc_otio.training.initial import start
 
 pytest.importorskip("torch")
 
@@ -229,6 +234,63 @@ def test_match_cuts_by_a_model_trained_on_the_example(
     scores = [c["scores"]["similarity"] for p in proposals["proposals"] for c in p["candidates"]]
     assert scores
     assert all(-1 <= score <= 1.0001 for score in scores)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("named", [False, True], ids=["the only model", "by its name"])
+def test_clap_s_own_projection_is_trained(
+    examples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], named: bool
+) -> None:
+    """From a checkpoint in LAION's layout, through `models add`, to proposals by what was trained."""
+    pytest.importorskip("onnx")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AMC_MODELS", str(tmp_path / "models"))
+    tower = checkpoints.random_tower(checkpoints.SMALL)
+    checkpoints.write_state(tmp_path / "630k-best.pt", checkpoints.laion_names(tower))
+    assert main(["models", "add", "630k-best.pt", "--unverified", "-q"]) == 0
+
+    clap = create("clap", threads=1)
+    begin = start(TrainSettings(encoder="clap"))
+    assert begin.features.name == "clap-features"
+    assert (begin.projection.kind, begin.projection.homogeneous, begin.projection.dimension) == ("mlp", True, 512)
+    sounds = np.stack([read(path, dtype="float32")[0] for path in sorted((examples / "sounds").glob("*.ogg"))])
+    before = begin.projection.apply(begin.features.embed(sounds))
+    np.testing.assert_allclose(before, clap.embed(sounds), atol=1e-5)  # before the first step it is clap
+
+    media = str(examples / "media")
+    given = ["--encoder-weights", "630k-best"] if named else []
+    train = ["train", media, "-o", "m.safetensors", "--encoder", "clap", *given, "--frames", "2", "--epochs", "2"]
+    assert main([*train, "--batch", "8", "--library", "lib", "--workers", "1", "--device", "cpu", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["epoch"] == 2
+    card = Path("m.md").read_text(encoding="utf-8")
+    assert "`clap` (its `clap-features`)" in card and "its own terms (CC0-1.0)" in card
+
+    trained = create("split-and-contrast", threads=1, weights=Path("m.safetensors"))
+    after = trained.embed(sounds)
+    assert trained.sample_rate == 48_000 and after.shape == (12, 512)
+    assert 1e-4 < np.abs(after - before).max() < 0.5  # two epochs at 1e-4 change it, and not much
+
+    weights = ["--representation", "split-and-contrast", "--weights", "m.safetensors", "--library", "lib"]
+    weights += ["--workers", "1"]
+    assert main(["index", media, *weights, "-q"]) == 0
+    edit = str(examples / "match_cut.otio")
+    assert main(["propose", edit, "-o", "p.json", "--gallery", str(examples / "sounds"), media, *weights, "-q"]) == 0
+    proposals = json.loads(Path("p.json").read_text(encoding="utf-8"))["proposals"]
+    assert any(proposal["candidates"] for proposal in proposals)
+
+
+def test_imagebind_is_trained_under_its_licence(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has no projection of its own to go on from: an mlp is put on it that changes nothing before the first step."""
+    pytest.importorskip("onnx")
+    monkeypatch.setenv("AMC_MODELS", str(here / "models"))
+    checkpoints.put_imagebind(here / "models", random_tensors(width=128, blocks=1, hidden=256))
+    begin = start(TrainSettings(encoder="imagebind"))
+    assert (begin.features.name, begin.projection.residual) == ("imagebind", True)
+    vectors = begin.features.embed(np.random.default_rng(0).uniform(-0.1, 0.1, (2, 16_000)).astype(np.float32))
+    np.testing.assert_allclose(begin.projection.apply(vectors), vectors, atol=1e-6)
+    assert main(["train", "media", "-o", "m.safetensors", *FAST, "--encoder", "imagebind", "-q"]) == 0
+    assert "CC BY-NC-SA 4.0, non-commercial use only" in Path("m.md").read_text(encoding="utf-8")
+    assert create("split-and-contrast", weights=Path("m.safetensors")).sample_rate == 16_000
 
 
 @pytest.mark.slow

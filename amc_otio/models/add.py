@@ -83,6 +83,8 @@ def add(
     source = StoredFile(file.name, file.stat().st_size, sha256_of(file))
     if published is None:
         published = known.by_file(file.name, source.sha256, path.resolve().name if path.is_dir() else "")
+        if published is not None and published.kind != kind.name:
+            published = None  # another model under this file's name
     called = name or (published.name if published is not None else _name_of(path, file))
     if not is_name(called):
         raise UsageError("--name", f"'{called}' is not fit for a file name", "use letters, digits, '.', '_' and '-'")
@@ -138,7 +140,7 @@ def _stage(
         feature_dimension=converted.feature_dimension,
         source=source,
         layout=converted.layout,
-        licence=published.licence if published is not None else known.UNKNOWN,
+        licence=converted.licence or (published.licence if published is not None else known.UNKNOWN),
         url=published.url if published is not None else "",
         onnx=described(model),
         projection=projection,
@@ -159,8 +161,9 @@ def _verified(
     file: Path,
 ) -> Manifest:
     """The manifest with the comparison in it."""
-    sounds = windows(VERIFIED_WINDOWS)
-    ours = kind.representation(staged / manifest.onnx.file, None).embed(sounds)
+    representation = kind.representation(staged / manifest.onnx.file, None)
+    sounds = windows(VERIFIED_WINDOWS, representation.sample_rate)
+    ours = representation.embed(sounds)
     theirs = np.concatenate([reference(sounds[i : i + 4]) for i in range(0, len(sounds), 4)])
     cosines = np.einsum("ij,ij->i", ours.astype(np.float64), theirs.astype(np.float64))
     lowest = float(cosines.min())

@@ -1,7 +1,7 @@
 """The tensors of ImageBind's audio tower, as published, checked.
 
 ImageBind (huge): Girdhar et al., "ImageBind: One Embedding Space To Bind Them All" (CVPR 2023), published by Meta as
-``imagebind_huge.pth``. Its licence forbids commercial use; see `LICENCE`.
+``imagebind_huge.pth``. Its licence forbids commercial use; see `amc_otio.representations.imagebind.LICENCE`.
 
 The audio tower is a ViT-B/16 over a log-mel picture of 128 bands and 204 frames (two seconds): patches of 16 x 16 at a
 step of 10, 12 x 19 of them and a class token, 12 blocks of width 768 whose attention has one learned extra key and
@@ -17,18 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amc_otio.errors import RepresentationError
+from amc_otio.models.checkpoint_file import Checkpoint
+from amc_otio.representations.imagebind import BANDS, DIMENSION, FRAMES
 
-LICENCE = "CC BY-NC-SA 4.0, non-commercial use only"
-"""Meta's, by the LICENSE file and the model card of ImageBind (its README says CC BY-NC 4.0)."""
-
-BANDS, FRAMES = 128, 204
-"""Size of the picture: mel bands and frames of 10 ms."""
 PATCH, STRIDE = 16, 10
 PATCHES = ((BANDS - PATCH) // STRIDE + 1) * ((FRAMES - PATCH) // STRIDE + 1)
 """228, row by row: 12 in frequency by 19 in time."""
 WIDTH, HIDDEN, BLOCKS = 768, 3072, 12
 HEAD_WIDTH = 64
-DIMENSION = 1024
 
 STEM = "modality_preprocessors.audio."
 TRUNK = "modality_trunks.audio."
@@ -73,14 +69,17 @@ def shapes() -> dict[str, tuple[int, ...]]:
     }
 
 
-def canonical(tensors: Mapping[str, Any], source: object = "imagebind weights") -> dict[str, NDArray[np.float32]]:
+def canonical(
+    tensors: Mapping[str, Any] | Checkpoint, source: object = "imagebind weights"
+) -> dict[str, NDArray[np.float32]]:
     """Take the audio tower out of ImageBind's tensors and check it.
 
     Parameters
     ----------
     tensors
-        Arrays by their published names. It may be lazy: only names of the audio tower are looked up, one at a time, and
-        of each the shape is read before the values.
+        Arrays by their published names. It may be lazy: only names of the audio tower are looked up, one at a time.
+        Where it has a method ``shape(name)``, as an `amc_otio.models.checkpoint_file.Checkpoint` has, no tensor of
+        another shape is read.
     source
         Where they come from, for the messages.
 
@@ -107,15 +106,17 @@ def canonical(tensors: Mapping[str, Any], source: object = "imagebind weights") 
             more = f" and {len(some) - 1} more" if len(some) > 1 else ""
             reason = f"is not the audio tower of ImageBind (huge): it {what} {some[0]}{more}"
             raise RepresentationError(source, reason, _REMEDY)
-    return {name: _checked(name, tensors[name], shape, source) for name, shape in wanted.items()}
+    shape_of = getattr(tensors, "shape", lambda name: getattr(tensors[name], "shape", ()))
+    for name, shape in wanted.items():
+        found = tuple(shape_of(name))
+        if found != shape:
+            reason = f"is not the audio tower of ImageBind (huge): {name} has the shape {found}, not {shape}"
+            raise RepresentationError(source, reason, _REMEDY)
+    return {name: _checked(name, tensors[name], source) for name in wanted}
 
 
-def _checked(name: str, value: Any, shape: tuple[int, ...], source: object) -> NDArray[np.float32]:
+def _checked(name: str, value: Any, source: object) -> NDArray[np.float32]:
     """One tensor as float32, or what is wrong with it."""
-    found = tuple(getattr(value, "shape", ()))
-    if found != shape:
-        reason = f"is not the audio tower of ImageBind (huge): {name} has the shape {found}, not {shape}"
-        raise RepresentationError(source, reason, _REMEDY)
     array = np.asarray(value)
     if array.dtype.kind != "f":
         raise RepresentationError(source, f"{name} is of type {array.dtype}, not floating point", _REMEDY)

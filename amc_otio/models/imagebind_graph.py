@@ -14,14 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amc_otio.errors import RepresentationError
-from amc_otio.models.imagebind_checkpoint import BANDS, FRAMES, HEAD, HEAD_WIDTH, LICENCE, PATCH, STEM, STRIDE, TRUNK
-from amc_otio.models.onnx_seal import seal
+from amc_otio.models.imagebind_checkpoint import HEAD, HEAD_WIDTH, PATCH, STEM, STRIDE, TRUNK
+from amc_otio.representations.imagebind import BANDS, FRAMES, INPUT, LICENCE, OUTPUT
 
 if TYPE_CHECKING:
     import onnx
 
-KIND = "imagebind-audio"
-INPUT, OUTPUT = "log_mel", "embedding"
 OPSET, IR_VERSION = 17, 8
 """The oldest operator set with LayerNormalization; every onnxruntime that the project allows reads it."""
 STEM_EPSILON = 1e-5
@@ -31,7 +29,7 @@ EPSILON = 1e-6
 
 
 def build(tensors: Mapping[str, NDArray[np.float32]]) -> onnx.ModelProto:
-    """The audio tower as a sealed model.
+    """The audio tower as a model.
 
     Parameters
     ----------
@@ -43,7 +41,7 @@ def build(tensors: Mapping[str, NDArray[np.float32]]) -> onnx.ModelProto:
     -------
     onnx.ModelProto
         Input ``log_mel``, shape ``(n, 1, 128, 204)``, float32; output ``embedding``, shape ``(n, 1024)``, float32, not
-        of unit length yet. Its metadata give the licence and the seal (`amc_otio.models.onnx_seal`).
+        of unit length yet. Its metadata give the licence.
 
     Raises
     ------
@@ -73,7 +71,7 @@ def build(tensors: Mapping[str, NDArray[np.float32]]) -> onnx.ModelProto:
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,
-            KIND,
+            "imagebind-audio",
             [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, ["n", 1, BANDS, FRAMES])],
             [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["n", dimension])],
             list(graph.constants.values()),
@@ -85,7 +83,6 @@ def build(tensors: Mapping[str, NDArray[np.float32]]) -> onnx.ModelProto:
     )
     helper.set_model_props(model, {"licence": LICENCE})
     onnx.checker.check_model(model)
-    seal(model, KIND)
     return model
 
 

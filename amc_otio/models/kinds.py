@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from amc_otio.representations.base import Representation
 
 Embed = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""Windows ``(n, 48000)`` to unit vectors."""
+"""Windows of one second, at the rate of the representation that runs the model, to unit vectors."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,8 @@ class Converted:
         Makes its authors' own code with the same tensors; ``None`` where there is none to compare with.
     described
         Versions of that code.
+    licence
+        Of every checkpoint of this kind; an empty text where that depends on the checkpoint.
     """
 
     model: onnx.ModelProto
@@ -51,6 +53,7 @@ class Converted:
     projection: Mapping[str, NDArray[np.float32]]
     reference: Callable[[], Embed] | None
     described: Callable[[], str]
+    licence: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,34 +114,33 @@ def _run_clap(path: Path, threads: int | None) -> Representation:
 
 
 def _is_imagebind(checkpoint: Checkpoint) -> bool:
-    return any(name.removeprefix("module.").startswith("modality_trunks.audio.") for name in checkpoint)
+    from amc_otio.models.imagebind_checkpoint import TRUNK
+
+    return any(name.startswith(TRUNK) for name in checkpoint)
 
 
 def _convert_imagebind(checkpoint: Checkpoint) -> Converted:
-    try:
-        reading: Any = import_module("amc_otio.models.imagebind_checkpoint")
-        graph: Any = import_module("amc_otio.models.imagebind_graph")
-    except ModuleNotFoundError as error:
-        raise RepresentationError(
-            checkpoint.path, "is ImageBind, which this version of amc-otio does not run", "update amc-otio"
-        ) from error
-    model = graph.build(reading.canonical(checkpoint))
+    from amc_otio.models import imagebind_checkpoint, imagebind_graph, imagebind_reference
+    from amc_otio.representations.imagebind import DIMENSION, LICENCE
+
+    tensors = imagebind_checkpoint.canonical(checkpoint, checkpoint.path)
     return Converted(
-        model=model,
+        model=imagebind_graph.build(tensors),
         architecture="ImageBind huge, audio tower",
         layout="imagebind",
-        dimension=int(model.graph.output[0].type.tensor_type.shape.dim[-1].dim_value),
+        dimension=DIMENSION,
         feature_dimension=0,
         projection={},
-        reference=None,
-        described=str,
+        reference=lambda: imagebind_reference.ImageBindReference(tensors),
+        described=imagebind_reference.described,
+        licence=LICENCE,
     )
 
 
 def _run_imagebind(path: Path, threads: int | None) -> Representation:
-    from amc_otio.representations.registry import create
+    from amc_otio.representations.imagebind import ImageBindRepresentation
 
-    return create("imagebind", threads=threads, weights=path)
+    return ImageBindRepresentation(threads, path)
 
 
 KINDS: Final[tuple[Kind, ...]] = (

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from amc_otio.representations.imagebind import LICENCE as IMAGEBIND_LICENCE
+
 UNKNOWN: Final = "unknown"
 _LAION = "https://huggingface.co/lukewys/laion_clap/resolve/main/"
 _HF = "https://huggingface.co/laion/"
@@ -88,7 +90,7 @@ CHECKPOINTS: Final[tuple[Known, ...]] = (
         "https://dl.fbaipublicfiles.com/imagebind/imagebind_huge.pth",
         "ImageBind huge, audio tower",
         "4.5 GB",
-        "CC BY-NC-SA 4.0 (no commercial use)",
+        IMAGEBIND_LICENCE,
         "AudioSet and five other modalities",
     ),
 )

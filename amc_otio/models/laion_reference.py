@@ -2,85 +2,52 @@
 
 ``import laion_clap`` cannot be used: it fetches a tokenizer from the network, and it builds a text tower. Its one
 module that matters here, ``laion_clap.clap_module.htsat``, needs only torch, torchlibrosa and h5py. It is imported by
-itself: bare packages stand in for the two above it and for torchvision (of which one class is imported and never
-used) while the import runs, and ``sys.modules`` is as before afterwards.
+itself (`amc_otio.models.stand_ins`): bare packages stand in for the two above it and for torchvision, of which one
+class is imported and never used.
 """
 
 from __future__ import annotations
 
 import json
-import sys
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from importlib import import_module, metadata
-from importlib.util import find_spec
+from collections.abc import Mapping
+from importlib import metadata
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from amc_otio.errors import AmcError
+from amc_otio.models.stand_ins import bare, import_among, package_folder
 
 INSTALL = "pip install 'amc-otio[clap]', or add --unverified"
-_LOCK = threading.Lock()
-
-
-def _bare(name: str, **attributes: Any) -> ModuleType:
-    module = ModuleType(name)
-    vars(module).update(attributes)
-    return module
-
-
-@contextmanager
-def _stand_ins(package: Path) -> Iterator[None]:
-    """The modules that the import of htsat meets; what was in ``sys.modules`` comes back at the end."""
-
-    class FrozenBatchNorm2d:
-        """Imported by laion_clap's utilities, which the audio tower does not use."""
-
-    modules = {
-        "laion_clap": _bare("laion_clap", __path__=[str(package)]),
-        "laion_clap.clap_module": _bare("laion_clap.clap_module", __path__=[str(package / "clap_module")]),
-        "torchvision": _bare("torchvision", __path__=[]),
-        "torchvision.ops": _bare("torchvision.ops", __path__=[]),
-        "torchvision.ops.misc": _bare("torchvision.ops.misc", FrozenBatchNorm2d=FrozenBatchNorm2d),
-    }
-    tops = ("laion_clap", "torchvision")
-    held = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in tops}
-    for name in held:
-        del sys.modules[name]
-    sys.modules.update(modules)
-    try:
-        yield
-    finally:
-        for name in [name for name in sys.modules if name.partition(".")[0] in tops]:
-            del sys.modules[name]
-        sys.modules.update(held)
-
-
-def _package() -> Path:
-    spec = find_spec("laion_clap")  # a top-level name: finding it runs nothing of it
-    if spec is None or not spec.submodule_search_locations:
-        raise AmcError("laion-clap", "is not installed, so the model cannot be verified against it", INSTALL)
-    return Path(next(iter(spec.submodule_search_locations)))
 
 
 def _htsat() -> tuple[ModuleType, Path]:
-    package = _package()
+    package = package_folder("laion_clap")
+    if package is None:
+        raise AmcError("laion-clap", "is not installed, so the model cannot be verified against it", INSTALL)
     try:
         import h5py  # noqa: F401 - before the stand-ins, so that what these import stays imported
         import torch  # noqa: F401
         import torchlibrosa  # noqa: F401
     except ImportError as error:
         raise AmcError("laion-clap", f"cannot be run ({error}), so the model cannot be verified", INSTALL) from error
-    with _LOCK, _stand_ins(package):
-        try:
-            return import_module("laion_clap.clap_module.htsat"), package
-        except ImportError as error:
-            raise AmcError("laion-clap", f"its audio tower does not load ({error})", INSTALL) from error
+
+    class FrozenBatchNorm2d:
+        """Imported by laion_clap's utilities, which the audio tower does not use."""
+
+    stand_ins = {
+        "laion_clap": bare("laion_clap", package),
+        "laion_clap.clap_module": bare("laion_clap.clap_module", package / "clap_module"),
+        "torchvision": bare("torchvision"),
+        "torchvision.ops": bare("torchvision.ops"),
+        "torchvision.ops.misc": bare("torchvision.ops.misc", FrozenBatchNorm2d=FrozenBatchNorm2d),
+    }
+    try:
+        return import_among("laion_clap.clap_module.htsat", stand_ins), package
+    except ImportError as error:
+        raise AmcError("laion-clap", f"its audio tower does not load ({error})", INSTALL) from error
 
 
 class LaionReference:

@@ -34,13 +34,20 @@ def _made(number: int) -> NDArray[np.float32]:
     return (0.4 * (tone + 0.3 * noise) * np.exp(-number % 5 * time)).astype(np.float32)
 
 
-def windows(count: int = 64) -> NDArray[np.float32]:
-    """`count` windows of one second at 48 kHz, the same ones every time.
+def windows(count: int = 64, rate: int = RATE) -> NDArray[np.float32]:
+    """`count` windows of one second, the same ones every time.
+
+    Parameters
+    ----------
+    count
+        How many.
+    rate
+        In Hz; what is not 48 kHz is resampled.
 
     Returns
     -------
     numpy.ndarray
-        Shape ``(count, 48000)``, float32. Each recording plain first; then moved in time, backwards, mixed with another
+        Shape ``(count, rate)``, float32. Each recording plain first; then moved in time, backwards, mixed with another
         one, slowed down and muffled, so that there are near and far neighbours.
     """
     sounds = _recordings() or [_made(number) for number in range(12)]
@@ -59,4 +66,8 @@ def windows(count: int = 64) -> NDArray[np.float32]:
         elif variation == 5:
             sound = (0.5 * np.convolve(sound, np.full(12, 1 / 12), "same")).astype(np.float32)
         out[i] = sound
-    return out
+    if rate == RATE:
+        return out
+    import soxr
+
+    return np.ascontiguousarray(soxr.resample(out.T, RATE, rate)[:rate].T, dtype=np.float32)

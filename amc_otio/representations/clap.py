@@ -11,7 +11,6 @@ vectors with those of ``clap``. They are offered on processors with the instruct
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,8 +20,9 @@ from numpy.typing import NDArray
 from amc_otio.errors import RepresentationError
 from amc_otio.representations import clap_mel, cpu
 from amc_otio.representations.base import FloatArray
-from amc_otio.representations.checks import SILENT_PEAK, as_windows, peak, unit_rows
+from amc_otio.representations.checks import as_windows
 from amc_otio.representations.model_files import Model, StoredFile, find
+from amc_otio.representations.network import HeldFile, LazySession, elsewhere, embed_sounding
 from amc_otio.representations.sessions import OnnxruntimeSession, OpenvinoSession, Session
 
 KIND: Final = "clap"
@@ -57,6 +57,8 @@ class ClapRepresentation:
         The representation whose vectors a projection is trained on.
     initial_projection
         The checkpoint's own projection, from which training starts: ``((W1, b1), (W2, b2))``.
+    licence
+        Of the weights; ``"unknown"`` where nobody said.
 
     Raises
     ------
@@ -86,13 +88,11 @@ class ClapRepresentation:
         self.model = find(KIND, weights)
         if not unchecked:
             check_precision(self.model, precision, cpu.instructions())
-        stored = _file_of(self.model, precision)
-        self._path = self.model.verified(stored)
-        self._seen = _stamp(self._path)
-        self.weights_hash = stored.sha256
+        self._file = HeldFile(self.model, _file_of(self.model, precision))
+        self.weights_hash = self._file.sha256
+        self.licence = self.model.manifest.licence
         self.dimension = self._dimension()
-        self._session: Session | None = None
-        self._lock = threading.Lock()
+        self._session = LazySession(self._open)
 
     @staticmethod
     def _name(precision: str) -> str:
@@ -116,37 +116,27 @@ class ClapRepresentation:
     def embed(self, windows: FloatArray) -> NDArray[np.float32]:
         """See `amc_otio.representations.base.Representation.embed`."""
         batch = as_windows(windows, self.sample_rate, self.name)
-        session = self._open()
-        vectors = np.zeros((len(batch), self.dimension), np.float32)
-        sounding = np.flatnonzero(peak(batch) >= SILENT_PEAK)
-        for first in range(0, len(sounding), BATCH):
-            rows = sounding[first : first + BATCH]
-            vectors[rows] = self._placed(session.run(self._output, {"log_mel": clap_mel.log_mel(batch[rows])}))
-        silent = np.ones(len(batch), np.bool_)
-        silent[sounding] = False
-        return unit_rows(vectors, silent)
+        session = self._session.get()
+
+        def run(some: NDArray[np.float32]) -> NDArray[np.float32]:
+            return self._placed(session.run(self._output, {"log_mel": clap_mel.log_mel(some)}))
+
+        return embed_sounding(batch, self.dimension, BATCH, run, self.name)
 
     def _placed(self, found: NDArray[np.float32]) -> NDArray[np.float32]:
         return found
 
     def _open(self) -> Session:
-        """The engine's session, made once and only when it is needed."""
         threads, _, precision, engine, _ = self._settings
-        with self._lock:
-            if self._session is None:
-                if _stamp(self._path) != self._seen:
-                    raise RepresentationError(self._path, "the model was replaced while it was in use", "start again")
-                if precision == "bf16":
-                    self._session = OpenvinoSession(self._path, threads, self.name, "bf16")
-                elif engine == "openvino":
-                    self._session = OpenvinoSession(self._path, threads, self.name, "f32")
-                else:
-                    self._session = OnnxruntimeSession(self._path, threads, self.name)
-            return self._session
+        if precision == "bf16":
+            return OpenvinoSession(self._file.path(), threads, self.name, "bf16")
+        if engine == "openvino":
+            return OpenvinoSession(self._file.path(), threads, self.name, "f32")
+        return OnnxruntimeSession(self._file.path(), threads, self.name)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Another process makes its own: a session cannot be handed over."""
-        return type(self), self._settings
+        """See `amc_otio.representations.network.elsewhere`."""
+        return elsewhere(self, self._settings)
 
 
 class ClapFeatures(ClapRepresentation):
@@ -185,15 +175,6 @@ def features_of(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     last = vectors[:, -1:]
     return np.asarray(vectors[:, :-1] / np.where(last > 0.0, last, np.float32(1.0)), dtype=np.float32)
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    """Size and time of a file: whether it is still the one that was verified."""
-    try:
-        held = path.stat()
-    except OSError:
-        return -1, -1
-    return held.st_size, held.st_mtime_ns
 
 
 def _file_of(model: Model, precision: str) -> StoredFile:

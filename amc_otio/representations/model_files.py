@@ -247,7 +247,7 @@ def installed(folder: Path | None = None) -> tuple[tuple[Model, ...], tuple[Repr
     return tuple(found), tuple(problems)
 
 
-def find(kind: str, weights: Path | None) -> Model:
+def find(kind: str, weights: Path | None, licence: str = "") -> Model:
     """The model that a representation should run.
 
     Parameters
@@ -257,6 +257,8 @@ def find(kind: str, weights: Path | None) -> Model:
     weights
         A model's name in the folder, or the path of its ``.onnx`` or ``.json``; the preferred model of the kind when
         ``None``.
+    licence
+        Of every model of this kind, for the message when there is none: on which terms one can be had.
 
     Raises
     ------
@@ -267,9 +269,10 @@ def find(kind: str, weights: Path | None) -> Model:
         return _named(kind, weights)
     models = {m.manifest.name: m for m in installed()[0] if m.manifest.kind == kind}
     if not models:
+        terms = f" (licence of its weights: {licence})" if licence else ""
         raise RepresentationError(
             kind,
-            f"no model of this kind is in {model_folder()}",
+            f"no model of this kind is in {model_folder()}{terms}",
             "get a checkpoint ('amc-otio models' lists them) and run: amc-otio models add FILE",
         )
     if len(models) == 1:

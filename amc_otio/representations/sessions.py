@@ -16,7 +16,13 @@ class Session(Protocol):
     """A loaded model."""
 
     def run(self, output: str, inputs: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
-        """One of its outputs for a batch."""
+        """One of its outputs for a batch.
+
+        Raises
+        ------
+        RepresentationError
+            When the model does not take these inputs, or has no such output.
+        """
         ...
 
 
@@ -43,8 +49,9 @@ class OnnxruntimeSession:
             import onnxruntime
         except ImportError as error:
             raise RepresentationError(
-                name, f"onnxruntime cannot be loaded ({error})", "install it (pip install onnxruntime)"
+                name, f"onnxruntime cannot be loaded ({error})", "install it (pip install onnxruntime), or use mfcc"
             ) from error
+        self._name = name
         options = onnxruntime.SessionOptions()
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
         options.log_severity_level = 3  # its warnings are not for editors
@@ -61,7 +68,12 @@ class OnnxruntimeSession:
 
     def run(self, output: str, inputs: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
         """See `Session`."""
-        return np.asarray(self._session.run([output], dict(inputs))[0], dtype=np.float32)
+        try:
+            return np.asarray(self._session.run([output], dict(inputs))[0], dtype=np.float32)
+        except Exception as error:
+            raise RepresentationError(
+                self._name, f"onnxruntime cannot run the model ({error})", "add it again, or update onnxruntime"
+            ) from error
 
 
 class OpenvinoSession:
@@ -89,6 +101,7 @@ class OpenvinoSession:
             raise RepresentationError(
                 name, f"OpenVINO cannot be loaded ({error})", "install it: pip install 'amc-otio[openvino]'"
             ) from error
+        self._name = name
         options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision, "NUM_STREAMS": 1}
         if threads is not None:
             options["INFERENCE_NUM_THREADS"] = threads
@@ -100,5 +113,10 @@ class OpenvinoSession:
 
     def run(self, output: str, inputs: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
         """See `Session`."""
-        self._request.infer(dict(inputs))
-        return np.array(self._request.get_tensor(output).data, dtype=np.float32)
+        try:
+            self._request.infer(dict(inputs))
+            return np.array(self._request.get_tensor(output).data, dtype=np.float32)
+        except Exception as error:
+            raise RepresentationError(
+                self._name, f"OpenVINO cannot run the model ({error})", "add it again, or update openvino"
+            ) from error

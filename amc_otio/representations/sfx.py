@@ -9,7 +9,6 @@ frequency, the maximum taken over time. It is given the 44 frames of the second 
 from __future__ import annotations
 
 import hashlib
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,8 @@ from numpy.typing import NDArray
 
 from amc_otio.errors import RepresentationError
 from amc_otio.representations.base import FloatArray
-from amc_otio.representations.checks import SILENT_PEAK, as_windows, peak, unit_rows
+from amc_otio.representations.checks import as_windows, peak
+from amc_otio.representations.network import LazySession, embed_sounding
 from amc_otio.representations.sessions import OnnxruntimeSession
 from amc_otio.representations.spectral import mel_spectrogram
 
@@ -88,30 +88,18 @@ class SfxRepresentation:
             raise RepresentationError(self.name, f"{threads} threads cannot work", "ask for one or more")
         self._threads = threads
         self._weights = weights
-        self._model = read_weights(WEIGHTS if weights is None else weights)
-        self._session: OnnxruntimeSession | None = None
-        self._lock = threading.Lock()
+        model = read_weights(WEIGHTS if weights is None else weights)
+        self._session = LazySession(lambda: OnnxruntimeSession(model, threads, self.name))
 
     def embed(self, windows: FloatArray) -> NDArray[np.float32]:
         """See `amc_otio.representations.base.Representation.embed`."""
         batch = as_windows(windows, self.sample_rate, self.name)
-        session = self._open()
-        vectors = np.zeros((len(batch), self.dimension), np.float32)
-        sounding = np.flatnonzero(peak(batch) >= SILENT_PEAK)
-        for first in range(0, len(sounding), BATCH):
-            rows = sounding[first : first + BATCH]
-            vectors[rows] = session.run("embedding", {"log_mel": log_mel(batch[rows])})
-        silent = np.ones(len(batch), np.bool_)
-        silent[sounding] = False
-        return unit_rows(vectors, silent)
+        session = self._session.get()
 
-    def _open(self) -> OnnxruntimeSession:
-        """The onnxruntime session, made once and only when it is needed."""
-        with self._lock:
-            if self._session is None:
-                self._session = OnnxruntimeSession(self._model, self._threads, self.name)
-                self._model = b""  # the session has its own copy
-            return self._session
+        def run(some: NDArray[np.float32]) -> NDArray[np.float32]:
+            return session.run("embedding", {"log_mel": log_mel(some)})
+
+        return embed_sounding(batch, self.dimension, BATCH, run, self.name)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Another process makes its own: a session cannot be handed over."""
