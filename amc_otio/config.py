@@ -46,7 +46,7 @@ WEIGHED: Final = ("timbre", "pitch", "rhythm", "loudness")
 class MatchSettings:
     """What counts as a match (section 2.1 and the editor's constraints)."""
 
-    representation: str = "sfx"
+    representation: str = "sfx-match"
     weights: str = ""
     """Weights of the representation, where it takes some; empty is its own."""
     k: int = 10

@@ -34,6 +34,12 @@ def _sfx(threads: int | None, weights: Path | None) -> Representation:
     return SfxRepresentation(threads, weights)
 
 
+def _sfx_match(threads: int | None, weights: Path | None) -> Representation:
+    from amc_otio.representations.sfx_match import SfxMatchRepresentation
+
+    return SfxMatchRepresentation(threads, weights)
+
+
 def _imagebind(threads: int | None, weights: Path | None) -> Representation:
     from amc_otio.representations.imagebind import ImageBindRepresentation
 
@@ -63,6 +69,7 @@ _factories: dict[str, Factory] = {
     "mfcc": _plain("mfcc", "MfccRepresentation"),
     "mel": _plain("mel", "MelRepresentation"),
     "sfx": _sfx,
+    "sfx-match": _sfx_match,
     "clap": _clap("fp32"),
     "clap-int8": _clap("int8"),
     "clap-bf16": _clap("bf16"),

@@ -1,4 +1,4 @@
-"""The default: a network trained on sound-effects libraries, run by onnxruntime.
+"""A network trained on sound-effects libraries, run by onnxruntime.
 
 The encoder of Ma and Lerch, "Representation Learning for the Automatic Indexing of Sound Effects Libraries"
 (ISMIR 2022; the aiSFX package, weights CC BY 4.0): eight 3 x 3 convolutions over a log-mel spectrogram, averaged over
@@ -35,13 +35,15 @@ BATCH = 16
 """Windows in one run of the network. More is no faster, and 16 need some 80 MB."""
 
 
-def log_mel(windows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The network's input: compressed mel power of the windows, each scaled to a peak of one.
+def log_mel(windows: NDArray[np.float32], loudest: float = 1.0) -> NDArray[np.float32]:
+    """The network's input: compressed mel power of the windows, each scaled to the same peak.
 
     Parameters
     ----------
     windows
         Shape ``(n, 44100)``, float32, finite.
+    loudest
+        That peak; the authors' own code scales to one.
 
     Returns
     -------
@@ -49,8 +51,8 @@ def log_mel(windows: NDArray[np.float32]) -> NDArray[np.float32]:
         Shape ``(n, 1, 44, 96)``, float32: ``log10(10000 S + 1) / 9.4578`` with S the power in 96 HTK mel bands of unit
         sum, 0 to 22,050 Hz, time before frequency.
     """
-    loudest = peak(windows)
-    scaled = windows / np.where(loudest > 0.0, loudest, np.float32(1.0))[:, None]
+    peaks = peak(windows) / np.float32(loudest)
+    scaled = windows / np.where(peaks > 0.0, peaks, np.float32(1.0))[:, None]
     mel = mel_spectrogram(scaled, SAMPLE_RATE, N_FFT, HOP, MEL_BANDS, scale="htk", norm="l1")
     mel *= np.float32(LOG_GAIN)
     mel += np.float32(1.0)
@@ -107,18 +109,32 @@ class SfxRepresentation:
 
 
 def read_weights(path: Path) -> bytes:
-    """The weights file, checked against the hash in this module.
+    """The network's file, checked against the hash in this module; raises as `read_known` does."""
+    return read_known(path, WEIGHTS_SHA256, "sfx")
+
+
+def read_known(path: Path, sha256: str, name: str) -> bytes:
+    """A bundled file that has to be the very one that the code was written for.
+
+    Parameters
+    ----------
+    path
+        The file, or a copy of it.
+    sha256
+        What it has to be.
+    name
+        The representation, for the message.
 
     Raises
     ------
     amc_otio.errors.RepresentationError
-        When the file cannot be read or is not the expected one.
+        When the file cannot be read or is another one.
     """
     remedy = "install amc-otio again"
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise RepresentationError(path, f"the weights of sfx cannot be read ({error.strerror})", remedy) from error
-    if hashlib.sha256(data).hexdigest() != WEIGHTS_SHA256:
-        raise RepresentationError(path, "the weights of sfx are damaged or of another version", remedy)
+        raise RepresentationError(path, f"the weights of {name} cannot be read ({error.strerror})", remedy) from error
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise RepresentationError(path, f"the weights of {name} are damaged or of another version", remedy)
     return data
