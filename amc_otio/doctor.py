@@ -31,6 +31,14 @@ _FORMATS = {
     "otio-fcpx-xml-adapter": "FCPX XML",
     "otio-xges-adapter": "XGES",
 }
+_EXTRAS = {
+    "torch": "pip install 'amc-otio[train]', to train on your own footage and to verify models that you add",
+    "onnx": "pip install onnx, to add models",
+    "laion-clap": "pip install 'amc-otio[clap]', to verify models of LAION-CLAP that you add",
+    "openvino": "pip install 'amc-otio[openvino]', to run clap-bf16 where the processor has bfloat16",
+    "matplotlib": "pip install 'amc-otio[plot]', for the pictures of evaluate and train",
+}
+"""What some commands need, by its name on the package index: how to get it, and what for."""
 
 
 def examine() -> tuple[Finding, ...]:
@@ -52,7 +60,11 @@ def examine() -> tuple[Finding, ...]:
             if version
             else Finding(what, "optional", "-", f"pip install {name}, to read and write {what}")
         )
+    for name, remedy in _EXTRAS.items():
+        version = _version(name)
+        findings.append(Finding(name, "ok", version) if version else Finding(name, "optional", "-", remedy))
     findings.append(_sfx())
+    findings.append(_models())
     ges = shutil.which("ges-launch-1.0")
     findings.append(
         Finding("GES", "ok" if ges else "optional", ges or "-", "" if ges else "only the render tests use it")
@@ -82,6 +94,23 @@ def _sfx() -> Finding:
         return create("sfx", threads=1)
 
     return _tried("sfx weights", "bundled, hash verified", load, "install amc-otio again")
+
+
+def _models() -> Finding:
+    """The user's model folder: manifests are read, the models themselves are not (``models check`` does that)."""
+    from amc_otio.representations.model_files import installed, model_folder
+
+    models, problems = installed()
+    found = [f"{m.manifest.name} ({m.manifest.kind}; {m.manifest.licence})" for m in models]
+    if problems:
+        found += [f"{error.thing} {error.reason}" for error in problems]
+        return Finding(
+            "models", "missing", ", ".join(found), "amc-otio models remove NAME, then add its checkpoint again"
+        )
+    if not found:
+        remedy = "clap and imagebind need one: 'amc-otio models' lists those to get; amc-otio models add FILE"
+        return Finding("models", "optional", f"- (none in {model_folder()})", remedy)
+    return Finding("models", "ok", ", ".join(found))
 
 
 def _tried(name: str, found: str, load: Callable[[], object], remedy: str) -> Finding:

@@ -1453,6 +1453,12 @@ MODELS = _group(
     ("a checkpoint that is not there", ADD, REPRESENTATION, ("m.pt", "no such file", "give")),
     ("no checkpoint named", "models add", USAGE, ("models add", "needs a checkpoint file", "--help")),
     ("no model for clap", ONE + " --representation clap", REPRESENTATION, ("clap", "no model", "models add FILE")),
+    (
+        "no model for imagebind",
+        ONE + " --representation imagebind",
+        REPRESENTATION,
+        ("imagebind", "non-commercial", "models add FILE"),
+    ),
     ("a checkpoint with fusion", "models pull 630k-fusion-best", REPRESENTATION, ("fusion", "choose another")),
     ("a model that is not there", "models remove none", REPRESENTATION, ("none", "no model", "lists")),
 )

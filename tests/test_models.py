@@ -245,6 +245,27 @@ def test_without_laion_clap_the_line_that_installs_it_is_said(monkeypatch: pytes
         laion_reference.LaionReference({}, "tiny")
 
 
+# ---------------------------------------------------------------- doctor
+
+
+def test_doctor_knows_the_models_and_what_they_need(
+    folder: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from amc_otio import doctor
+
+    def found() -> dict[str, doctor.Finding]:
+        return {finding.name: finding for finding in doctor.examine()}
+
+    assert found()["models"].state == "optional" and "amc-otio models add FILE" in found()["models"].remedy
+    add(checkpoint, unverified=True)
+    assert found()["models"] == doctor.Finding("models", "ok", "mine-v2 (clap; unknown)")
+    (folder / "bad.json").write_text("{")
+    assert found()["models"].state == "missing" and "bad.json is damaged" in found()["models"].found
+    monkeypatch.setattr(doctor, "_version", lambda name: "")
+    for name in ("torch", "laion-clap", "openvino", "matplotlib"):
+        assert found()[name].state == "optional" and found()[name].remedy.startswith("pip install 'amc-otio[")
+
+
 # ---------------------------------------------------------------- check
 
 

@@ -19,7 +19,9 @@ ACTIONS = ("list", "add", "check", "pull", "remove")
 
 def add(sub: argparse._SubParsersAction[options.Parser]) -> None:
     """Add the command."""
-    parser = options.command(sub, "models", run, "look after models for clap: list, add, check, pull, remove")
+    parser = options.command(
+        sub, "models", run, "look after models for clap and imagebind: list, add, check, pull, remove"
+    )
     parser.add_argument(
         "action",
         choices=ACTIONS,
@@ -35,7 +37,7 @@ def add(sub: argparse._SubParsersAction[options.Parser]) -> None:
     parser.add_argument(
         "--unverified",
         action="store_true",
-        help="add, pull: do not compare with the authors' own code (which needs torch and laion-clap)",
+        help="add, pull: do not compare with the authors' own code (which needs torch and laion-clap, or imagebind)",
     )
     parser.add_argument("--force", action="store_true", help="add, pull: replace a model of the same name")
     parser.add_argument(

@@ -19,7 +19,7 @@ from amc_otio.errors import AmcError
 from amc_otio.models.stand_ins import bare, import_among, package_folder
 from amc_otio.representations.imagebind import DIMENSION, log_mel
 
-INSTALL = "pip install torch einops and, without its dependencies, imagebind-unofficial; or add --unverified"
+INSTALL = "pip install torch einops && pip install --no-deps imagebind-unofficial, or add --unverified"
 _MODULE = "imagebind.models.imagebind_model"
 _OTHERS = ("vision", "text", "depth", "thermal", "imu")
 

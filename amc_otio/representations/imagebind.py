@@ -2,7 +2,8 @@
 
 Girdhar et al., "ImageBind: One Embedding Space To Bind Them All" (CVPR 2023); [22] of the paper, a row of its Table 1.
 
-**Licence: CC BY-NC-SA 4.0. Meta publishes the weights for non-commercial use only.** None are bundled or fetched.
+**Licence: CC BY-NC-SA 4.0. Meta publishes the weights for non-commercial use only.** None are bundled;
+`amc-otio models add` converts them, and `amc_otio.representations.model_files` finds them.
 
 The paper embeds windows of one second and says no more than that each encoder gets its own spectrogram (section 2.2).
 ImageBind was trained on two seconds. A window is read here as ImageBind's own data code reads a file of one second:
