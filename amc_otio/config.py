@@ -63,9 +63,9 @@ class MatchSettings:
     """Largest loudness jump that is still proposed, in LU; 0 is any."""
     silence_dbfs: float = -70.0
     """A window below this level is silent and is never a match."""
-    near_duplicate: float = 0.7
+    near_duplicate: float = 0.25
     """Two matches at least this alike are compared as waveforms; the same recording is proposed once. Copies that
-    begin elsewhere are as little alike as 0.75; above 1 nothing is compared."""
+    begin half a second elsewhere are as little alike as 0.26; above 1 nothing is compared."""
     index: str = "auto"
     weigh_timbre: float = 0.0
     """What an agreement of 1 adds to the similarity in the ranking (docs/ranking.md). With all four at 0 the rank is

@@ -2,9 +2,9 @@
 """What was tried to make sfx find the same kind of sound in other recordings: sfx_adaptation.py SET POOL.csv ROOT
 
 Prints a Markdown table of R-mAP on a labelled set, each row against bare sfx with the interval of the paired bootstrap.
-What is fitted is fitted on the sound effects of a pool (``benchmarks/pool.py``) less the packages that SET is cut from, or,
-in the rows that say so, on one half of SET's packages and judged on the other. ``--trained NAME=FILE`` adds models that
-``amc-otio train`` made. Ten minutes on two cores; ``--keep FILE.npz`` keeps the network's poolings for the next time.
+What is fitted is fitted on the sound effects of a pool (``benchmarks/pool.py``) less the packages that SET is cut from.
+A second table chooses the level on one half of SET's packages and judges it on the other. ``--trained NAME=FILE`` adds
+models that ``amc-otio train`` made. Ten minutes on two cores; ``--keep FILE.npz`` keeps the network's poolings.
 """
 
 from __future__ import annotations

@@ -54,7 +54,8 @@ def pooled(windows: NDArray[np.float32], session: Session) -> NDArray[np.float32
     """
     maps = session.run("over_bands", {"log_mel": sfx.log_mel(windows, PEAK)})
     both = np.stack([maps.max(axis=2), maps.std(axis=2)], axis=1)
-    return both / np.maximum(np.linalg.norm(both, axis=2, keepdims=True), np.float32(1e-12))
+    lengths = np.linalg.norm(both, axis=2, keepdims=True)
+    return np.asarray(both / np.maximum(lengths, np.float32(1e-12)), dtype=np.float32)
 
 
 def centred(poolings: NDArray[np.float32], mean: NDArray[np.float32]) -> NDArray[np.float64]:
