@@ -91,7 +91,7 @@ def _sfx() -> Finding:
     def load() -> object:
         from amc_otio.representations import create
 
-        return create("sfx", threads=1)
+        return create("sfx-match", threads=1)  # the network and its statistics
 
     return _tried("sfx weights", "bundled, hash verified", load, "install amc-otio again")
 
