@@ -169,3 +169,12 @@ def test_a_batch_has_two_dimensions(windows: np.ndarray) -> None:
         spectral.mel_spectrogram(windows, SAMPLE_RATE)
     with pytest.raises(RepresentationError):
         spectral.stft_power(windows)
+
+
+@pytest.mark.parametrize("rate", [48_000, 44_100])
+def test_a_window_has_the_same_values_in_every_batch(rate: int) -> None:
+    windows = np.random.default_rng(5).standard_normal((5, rate)).astype(np.float32)
+    together = spectral.mel_spectrogram(windows, rate)
+    for i in range(5):
+        np.testing.assert_array_equal(spectral.mel_spectrogram(windows[i : i + 1], rate)[0], together[i])
+    np.testing.assert_array_equal(spectral.mel_spectrogram(windows[1:4], rate), together[1:4])
