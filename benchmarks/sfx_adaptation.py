@@ -178,7 +178,7 @@ def main() -> None:
                 labelled, [spec], similarities={baseline: rows[baseline]}, protocols=PROTOCOLS, baseline=baseline,
                 library=arguments.library,
             )  # fmt: skip
-            label = next(r.name for r in made.representations if r.name != baseline)
+            label = next(row.representation for row in made.rows if row.representation != baseline)
             print(line(made, label).replace(label, f"Split-and-Contrast: {name}"), flush=True)
     halves(
         labelled, held, lambda level: side_by_side(held[f"set{level}"][:, :2], held[f"pool{level}"].mean(axis=0)[:2])
