@@ -97,7 +97,7 @@ def tried(held: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
             rows[f"{name}, less the mean of the pool{at}"] = side_by_side(held[f"set{level}"][:, part], mean[part])
     mean = held["pool-20"].mean(axis=0)[:2]
     ours, pool = side_by_side(held["set-20"][:, :2], mean), side_by_side(held["pool-20"][:, :2], mean)
-    last = "the last row"
+    last = "both of these"
     for shrinkage in (0.1, 1.0, 3.0, 10.0, SHRINKAGE, 100.0):
         star = " (**sfx-match**)" if shrinkage == SHRINKAGE else ""
         rows[f"{last}, whitened, shrinkage {shrinkage:g}{star}"] = ours @ whitening(pool, shrinkage)
