@@ -18,6 +18,8 @@ from amc_otio.errors import UsageError
 
 ANALYSIS_RATE: Final = 48_000
 """Hz of the analysis clock on which every window and join is counted."""
+LOUDEST: Final = 1e12
+"""A sample above this is not sound; its power would leave the range of float32."""
 WINDOW_S: Final = 1.0
 """Length of a window in seconds (paper, section 2.2)."""
 N_FFT: Final = 2048

@@ -1355,6 +1355,7 @@ LABELLED_SETS = _group(
     ("an unknown protocol", EVALUATE + " --protocols quick", USAGE, ("--protocols", "'quick'", "--help")),
     ("a protocol without labels", EVALUATE + " --protocols hard", USAGE, ("set", "no labels for 'hard'", "choose")),
     ("a shift that it does not say", EVALUATE + " --shift", USAGE, ("set", "no shift", "leave --shift out")),
+    ("no package at all", EVALUATE + " --packages ,", USAGE, ("--packages", "names no package", "--help")),
     ("packages that it does not name", EVALUATE + " --packages a,b", USAGE, ("set", "no packages", "whole set")),
     (
         "an unknown representation",

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from amc_otio.cli.arguments import settings_of
+from amc_otio.cli.parser import build_parser
 from amc_otio.config import Settings, load
 from amc_otio.errors import UsageError
 
@@ -47,3 +49,16 @@ def test_what_makes_no_sense_is_named(text: str, says: str, tmp_path: Path):
 def test_a_config_file_that_was_asked_for_must_be_there(tmp_path: Path):
     with pytest.raises(UsageError, match="cannot be read"):
         load(tmp_path / "none.toml")
+
+
+def test_weights_of_amc_toml_are_those_of_its_own_representation(tmp_path: Path):
+    (tmp_path / "amc.toml").write_text('[match]\nrepresentation = "split-and-contrast"\nweights = "m.safetensors"\n')
+
+    def settings(*more: str) -> Settings:
+        line = ["match", str(tmp_path / "edit.otio"), "-o", str(tmp_path / "new.otio"), *more]
+        return settings_of(build_parser().parse_args(line))
+
+    assert settings().match.weights == "m.safetensors"
+    assert settings("--representation", "split-and-contrast").match.weights == "m.safetensors"
+    assert settings("--representation", "mel").match.weights == ""
+    assert settings("--representation", "clap", "--weights", "mine").match.weights == "mine"

@@ -8,6 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import soundfile
 import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -460,3 +461,13 @@ def test_clock_counts_and_follows_real_gaps_only():
     assert clock.place(clock.next + 1024.0, 1024) % 1024 == 0
     before = clock.next
     assert clock.place(1e12, 1024) == before
+
+
+def test_samples_beyond_any_sound_are_taken_as_silence(tmp_path: Path) -> None:
+    samples = np.full(48_000, 0.1, np.float32)
+    samples[100] = 1e30
+    soundfile.write(tmp_path / "wild.wav", samples, 48_000, subtype="FLOAT")
+    problems: list[str] = []
+    decoded = np.concatenate(list(iter_mono(tmp_path / "wild.wav", 48_000, problems=problems)))
+    assert np.abs(decoded).max() <= 0.2
+    assert any("1 samples are not numbers" in problem for problem in problems)

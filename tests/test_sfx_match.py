@@ -93,7 +93,7 @@ def test_the_statistics_are_the_ones_that_the_code_names() -> None:
 def test_damaged_statistics_are_refused(tmp_path: Path, spoil) -> None:
     path = tmp_path / "sfx-match.safetensors"
     path.write_bytes(spoil(sfx_match.STATISTICS.read_bytes()))
-    with pytest.raises(RepresentationError, match=r"sfx-match are damaged"):
+    with pytest.raises(RepresentationError, match=r"sfx-match are bundled; these are damaged"):
         representations.create("sfx-match", weights=path)
     with pytest.raises(RepresentationError, match=r"absent.*cannot be read"):
         representations.create("sfx-match", weights=tmp_path / "absent")

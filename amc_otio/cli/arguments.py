@@ -61,6 +61,8 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
     given = {setting: getattr(arguments, name) for setting, name in _OPTIONS.items()}
     if given["match.weights"] is not None:
         given["match.weights"] = str(given["match.weights"])
+    elif arguments.representation is not None and arguments.representation != settings.match.representation:
+        given["match.weights"] = ""  # those of amc.toml are another representation's
     given |= {f"match.weigh_{family}": weight for family, weight in weights_of(arguments.weigh).items()}
     given["match.same_source"] = False if arguments.other_sources else None
     given["edit.ripple"] = True if arguments.ripple else None

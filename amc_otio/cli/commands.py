@@ -193,7 +193,10 @@ def index(arguments: argparse.Namespace) -> int:
     console = console_of(arguments)
     settings = load()
     representation = arguments.representation or settings.match.representation
-    weights = arguments.weights or settings.match.weights_path
+    # The weights of amc.toml are those of its own representation.
+    weights = arguments.weights
+    if weights is None and representation == settings.match.representation:
+        weights = settings.match.weights_path
     folder = arguments.library or settings.library.beside(Path())
     sources = workflow.Sources(
         gallery=tuple(arguments.paths),

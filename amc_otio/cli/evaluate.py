@@ -76,7 +76,11 @@ def add(sub: argparse._SubParsersAction[Parser]) -> None:
 
 
 def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not names:
+        # An empty variable in a script: judging the whole set instead would be another experiment.
+        raise argparse.ArgumentTypeError("names no package")
+    return names
 
 
 def evaluate(arguments: argparse.Namespace) -> int:

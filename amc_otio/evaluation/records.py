@@ -144,7 +144,7 @@ def restrict(labelled: LabelledSet, only: Collection[str] = (), leave_out: Colle
     if unknown:
         some = ", ".join(sorted(known)[:40])
         raise UsageError(labelled.name, f"no clip is of a package '{unknown[0]}'", f"its packages are {some}")
-    kept = (set(only) or known) - set(leave_out)
+    kept = (set(only) or known | {""}) - set(leave_out)
     clips = tuple(clip for clip in labelled.clips if clip.package in kept)
     names = {clip.name for clip in clips}
     smaller = replace(
@@ -153,7 +153,7 @@ def restrict(labelled: LabelledSet, only: Collection[str] = (), leave_out: Colle
         queries=_within(labelled.queries, names),
         cross_queries=_within(labelled.cross_queries, names),
         least=(max(2, labelled.least[0]), max(20, labelled.least[1])),
-        packages=tuple(sorted(kept)),
+        packages=tuple(sorted(kept - {""})),
     )
     if not smaller.queries and not smaller.cross_queries:
         raise UsageError(

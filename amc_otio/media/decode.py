@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from amc_otio.config import LOUDEST
 from amc_otio.errors import MediaError
 from amc_otio.media.channels import mono, mono_weights
 from amc_otio.media.probe import open_reader
@@ -214,8 +215,8 @@ def _chosen(path: Path, streams: Sequence[AudioStream], channels: Channels | Non
 
 
 def _finite(samples: NDArray[np.float32]) -> tuple[NDArray[np.float32], int]:
-    """Return `samples` with 0 in place of NaN and infinity, and how many there were."""
-    good = np.isfinite(samples)
+    """Return `samples` with 0 in place of NaN, infinity and what is beyond any sound, and how many there were."""
+    good = np.abs(samples) <= LOUDEST  # false for NaN too
     if good.all():
         return samples, 0
     return np.where(good, samples, np.float32(0)), int(good.size - np.count_nonzero(good))
@@ -302,7 +303,7 @@ def _mixed_blocks(
     if expected_s is not None and decoded_s < expected_s - _SHORTER_S:
         problems.append(f"cut short: {decoded_s:.2f} s of sound decode where its header promises {expected_s:.2f} s")
     if not_finite:
-        problems.append(f"{not_finite} samples are not numbers (NaN or infinite) and were taken as silence")
+        problems.append(f"{not_finite} samples are not numbers, or beyond any sound, and were taken as silence")
     yield from mix.take(max(v.given for v in voices.values()), block, rest=True)
 
 

@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from amc_otio.config import LOUDEST
 from amc_otio.errors import RepresentationError
 
 SILENT_PEAK = 1e-5
 """A window whose loudest sample stays below this (-100 dBFS, a third of a 16-bit step) is silent."""
-LOUDEST = 1e12
-"""A sample above this is not sound; its power would leave the range of float32."""
 
 
 def as_windows(windows: ArrayLike, sample_rate: int, name: str) -> NDArray[np.float32]:

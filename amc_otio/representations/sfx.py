@@ -130,11 +130,13 @@ def read_known(path: Path, sha256: str, name: str) -> bytes:
     amc_otio.errors.RepresentationError
         When the file cannot be read or is another one.
     """
-    remedy = "install amc-otio again"
+    bundled = path.parent == WEIGHTS.parent
+    remedy = "install amc-otio again" if bundled else "leave the weights out, or name the representation they are of"
     try:
         data = path.read_bytes()
     except OSError as error:
         raise RepresentationError(path, f"the weights of {name} cannot be read ({error.strerror})", remedy) from error
     if hashlib.sha256(data).hexdigest() != sha256:
-        raise RepresentationError(path, f"the weights of {name} are damaged or of another version", remedy)
+        reason = "are damaged or of another version" if bundled else "are bundled; these are damaged or other ones"
+        raise RepresentationError(path, f"the weights of {name} {reason}", remedy)
     return data
