@@ -18,9 +18,10 @@ from pathlib import Path
 import checkpoints as made
 import numpy as np
 import pytest
+from imagebind_reference import random_tensors
 
 from amc_otio.cli import main
-from amc_otio.errors import AmcError, OutputError, RepresentationError
+from amc_otio.errors import AmcError, OutputError, RepresentationError, UsageError
 from amc_otio.models import check, known, pull
 from amc_otio.models.checkpoint_file import open_checkpoint
 from amc_otio.models.kinds import recognise
@@ -131,6 +132,29 @@ def test_unfit_names_are_refused(folder: Path, checkpoint: Path, name: str) -> N
         with pytest.raises(AmcError, match="file name"):
             add(checkpoint, name=name, unverified=True)
     assert files(folder) == []
+
+
+@pytest.mark.parametrize("name", ["a.int8", "a.projection", "a.INT8"])
+@pytest.mark.parametrize("given", [True, False], ids=["by --name", "from the file's name"])
+def test_a_name_that_would_be_another_model_s_file_is_refused(
+    folder: Path, checkpoint: Path, name: str, given: bool
+) -> None:
+    path = checkpoint if given else checkpoint.rename(checkpoint.with_name(f"{name}.pt"))
+    with pytest.raises(UsageError, match=r"--name: 'a\.\w+' ends in \.\w+, as files of other models do; give --name"):
+        add(path, name=name if given else None, unverified=True)
+    assert files(folder) == []
+
+
+def test_a_model_that_replaces_another_leaves_none_of_its_files(
+    folder: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("onnxruntime.quantization")
+    monkeypatch.setitem(check.THRESHOLDS, "int8", check.Thresholds(0.5, 0.1))
+    check.check_precision(add(checkpoint, name="a", unverified=True), "int8", VNNI, windows(4))
+    assert "a.int8.onnx" in files(folder)
+    model = add(checkpoint, name="a", unverified=True, force=True)
+    assert files(folder) == ["a.json", "a.onnx", "a.projection.safetensors"]
+    check.check_files(model)
 
 
 def test_what_cannot_be_verified_needs_to_be_told(folder: Path, checkpoint: Path) -> None:
@@ -397,6 +421,25 @@ def test_what_goes_wrong_on_the_way_is_said_and_nothing_stays(folder: Path, answ
     assert files(folder) == []
 
 
+class Breaking(Answer):
+    """An answer whose connection fails in the middle, in a way that is no error of urllib's."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        raise OSError(113, "No route to host")
+
+
+def test_a_connection_that_fails_while_it_is_read_is_no_fault_of_the_folder(folder: Path) -> None:
+    with pytest.raises(AmcError, match=r"630k-best\.pt: cannot be fetched \(.*No route to host\); try again"):
+        pull.pull("630k-best", unverified=True, opener=lambda url: Breaking(b"", None))
+
+    def refused(url: str) -> object:
+        raise OSError(113, "No route to host")
+
+    with pytest.raises(AmcError, match="cannot be fetched"):
+        pull.pull("630k-best", unverified=True, opener=refused)
+    assert files(folder) == []
+
+
 def test_a_wrong_hash_is_refused(folder: Path, server: tuple[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     row = known.by_name("630k-best")
     assert row is not None
@@ -450,6 +493,15 @@ def test_the_commands_print_what_the_page_says(
         assert [prefix + key for key in found] == list(generate.JSON_SHAPES[f"models {name}"]), name
     assert listed["models"] == [added] and checked == [added]
     assert files(folder) == [] and run()["models"] == []
+
+
+def test_a_model_of_any_kind_is_checked_by_its_path(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = made.put_imagebind(tmp_path / "elsewhere", random_tensors(width=128, blocks=1, hidden=256))
+    for given in (path, path.with_suffix(".json")):
+        assert main(["models", "check", str(given)]) == 0
+        assert "small: its files are whole" in capsys.readouterr().out
 
 
 def test_the_commands_in_words(folder: Path, checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -70,6 +70,13 @@ def test_homogeneous_features_keep_their_length(scale: float, seed: int) -> None
     np.testing.assert_allclose(other.apply(stored), one.apply(plain), atol=1e-4)
 
 
+def test_a_model_that_was_not_given_is_asked_for_as_every_command_takes_it() -> None:
+    with pytest.raises(
+        RepresentationError, match=r"--weights model\.safetensors .*split-and-contrast=model\.safetensors"
+    ):
+        create("split-and-contrast")
+
+
 @pytest.mark.parametrize("homogeneous", [False, True])
 def test_silence_stays_silence_whatever_the_bias(homogeneous: bool) -> None:
     projection = Projection(linear(6, 4).layers, "linear", homogeneous=homogeneous)

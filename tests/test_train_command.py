@@ -21,10 +21,14 @@ from training_helpers import write_media
 
 from amc_otio.cli import INTERRUPTED, main
 from amc_otio.config import TrainSettings
+from amc_otio.errors import OutputError
 from amc_otio.representations import create
 from amc_otio.training.initial import start
 
 pytest.importorskip("torch")
+
+from amc_otio.training import result
+from amc_otio.training.checkpoint import remove
 
 FAST = ["--encoder", "random", "--frames", "3", "--epochs", "2", "--workers", "1", "--device", "cpu"]
 
@@ -103,6 +107,77 @@ def test_a_dry_run_looks_and_writes_nothing(here: Path, capsys: pytest.CaptureFi
     assert "4 files, 0.01 h of sound; 1 of them are shorter than the 3 s of a sample" in printed
     assert "at most 7 samples of 3 s; 2 epochs over random in at most 2 steps" in printed
     assert names(here) == {"media"}
+
+
+def test_a_dry_run_refuses_the_encoder_that_the_run_refuses(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "media", "-o", "m.safetensors", *FAST, "-q"]) == 0
+    over = ["--encoder", "split-and-contrast", "--encoder-weights", "m.safetensors"]
+    for more in ([], ["--dry-run"]):
+        assert main(["train", "media", "-o", "n.safetensors", *FAST, *over, *more]) == 6
+        assert "is what a training makes, not an encoder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("more", [[], ["--restart"], ["--force"], ["--dry-run"]])
+def test_a_folder_in_the_checkpoint_s_place_is_said(
+    more: list[str], here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("m.checkpoint").mkdir()
+    assert main(["train", "media", "-o", "m.safetensors", *FAST, *more]) == 8
+    assert "m.checkpoint: is not a file; move it away, or give another -o" in capsys.readouterr().err
+    assert names(here) == {"media", "m.checkpoint"}
+
+
+def test_a_checkpoint_that_cannot_be_removed_is_said(tmp_path: Path) -> None:
+    (tmp_path / "m.checkpoint").mkdir()  # what unlink refuses whoever asks
+    with pytest.raises(OutputError, match=r"m\.checkpoint: cannot be removed .*remove it yourself"):
+        remove(tmp_path / "m.checkpoint")
+
+
+@pytest.mark.parametrize("written", [1, 2, 3])
+def test_killed_between_the_model_and_the_end_it_may_be_run_again(
+    written: int, here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The model is there, its checkpoint too: the same command ends the same way, another is refused."""
+    command = ["train", "media", "-o", "m.safetensors", *FAST, "-q"]
+
+    class Killed(BaseException):
+        pass
+
+    real, done = result.put, []
+
+    def dying(path: Path, data: bytes) -> None:
+        real(path, data)
+        done.append(path)
+        if len(done) == written:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(result, "put", dying)
+        with pytest.raises(Killed):
+            main(command)
+    assert names(here) >= {"m.safetensors", "m.checkpoint"} and len(done) == written
+    model = Path("m.safetensors").read_bytes()
+
+    assert main([*command, "--lr", "0.5"]) == 8
+    assert "a training of another kind" in capsys.readouterr().err
+    assert main([*command, "--restart"]) == 8
+    assert "m.safetensors: exists already" in capsys.readouterr().err
+    Path("m.safetensors").write_bytes(b"another")
+    assert main(command) == 8
+    assert "m.safetensors: exists already" in capsys.readouterr().err
+    assert Path("m.safetensors").read_bytes() == b"another"
+
+    Path("m.safetensors").write_bytes(model)
+    assert main(command) == 0
+    assert Path("m.safetensors").read_bytes() == model
+    assert names(here) == {"media", ".amc", "m.safetensors", "m.md", "m.png"}
+
+
+def test_a_checkpoint_alone_lets_no_card_be_replaced(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("m.checkpoint").write_bytes(b"")
+    Path("m.md").write_text("mine")
+    assert main(["train", "media", "-o", "m.safetensors", *FAST]) == 8
+    assert "m.md: exists already" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

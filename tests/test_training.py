@@ -328,6 +328,12 @@ def test_an_own_projection_that_does_not_fit_is_said(towered: None, monkeypatch:
         start(changed(SMALL, encoder="towered"))
 
 
+@pytest.mark.parametrize("encoder", ["clap-int8", "clap-bf16"])
+def test_a_reduced_encoder_s_own_projection_is_not_trained_in_secret_on_another_s_features(encoder: str) -> None:
+    with pytest.raises(RepresentationError, match=r"full precision.*train over clap, or .*--projection mlp"):
+        start(changed(SMALL, encoder=encoder))
+
+
 def test_the_bundled_encoders_get_a_residual_mlp() -> None:
     begin = start(changed(SMALL, encoder="sfx", hidden=32))
     assert (begin.projection.kind, begin.projection.residual, begin.projection.features) == ("mlp", True, 512)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from training_helpers import SMALL, changed, recordings, write_media
 
 from amc_otio.config import TrainSettings
-from amc_otio.errors import MediaError
+from amc_otio.errors import MediaError, OutputError
 from amc_otio.library import Library, LibraryWarning
 from amc_otio.representations import create
 from amc_otio.training import chance
@@ -112,6 +114,33 @@ def test_features_beyond_the_memory_are_mapped_and_the_same(library: Library, me
     assert isinstance(mapped.features, np.memmap)
     np.testing.assert_array_equal(mapped.features, gathered(library, media).features)
     assert not [path for path in tmp_path.iterdir() if path.name.endswith(".npy")]
+
+
+@pytest.mark.parametrize("call", ["posix_fallocate", "write"])
+def test_features_that_the_disk_cannot_hold_are_said(
+    call: str, library: Library, media: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A map of a sparse file would end in SIGBUS: the space is asked for first."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    if call == "write":
+        monkeypatch.delattr(os, "posix_fallocate", raising=False)
+    monkeypatch.setattr(os, call, full, raising=False)
+    with pytest.raises(OutputError, match=r"cannot hold the .* of features \(No space left.*--max-samples"):
+        collect(library, [media], create("mfcc"), changed(PLAIN, memory_gb=0.0), scratch=tmp_path)
+
+
+def test_a_disk_that_cannot_reserve_is_filled(
+    library: Library, media: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(*_: object) -> None:
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(os, "posix_fallocate", unknown, raising=False)
+    mapped = collect(library, [media], create("mfcc"), changed(PLAIN, memory_gb=0.0), scratch=tmp_path)
+    np.testing.assert_array_equal(mapped.features, gathered(library, media).features)
 
 
 def test_moved_media_gives_the_same_samples(media: Path, library: Library, tmp_path: Path) -> None:

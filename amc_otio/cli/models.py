@@ -175,8 +175,11 @@ def _check(console: Console, arguments: argparse.Namespace) -> int:
 
 
 def _kind_of(name: str) -> str:
-    from amc_otio.representations.model_files import installed
+    from amc_otio.representations.model_files import installed, read_manifest
 
+    path = Path(name)
+    if path.is_file() and path.suffix in (".onnx", ".json") and path.with_suffix(".json").is_file():
+        return read_manifest(path.with_suffix(".json")).kind
     return next((m.manifest.kind for m in installed()[0] if m.manifest.name == name), "clap")
 
 

@@ -123,7 +123,7 @@ def train(arguments: argparse.Namespace) -> int:
     from amc_otio.training import run
     from amc_otio.training.files import Files
 
-    Files(arguments.output).check(arguments.force)
+    Files(arguments.output).check(arguments.force, arguments.restart)
     run.require_torch()
     from amc_otio.training.trainer import Stopped
 
@@ -153,12 +153,12 @@ def train(arguments: argparse.Namespace) -> int:
 
 
 def _outlook(arguments: argparse.Namespace, console: Console, settings: TrainSettings) -> int:
-    from amc_otio.representations import create
     from amc_otio.training.files import Files
+    from amc_otio.training.initial import start
     from amc_otio.training.run import outlook
 
-    Files(arguments.output).check(arguments.force)
-    create(settings.encoder, weights=arguments.encoder_weights)
+    Files(arguments.output).check(arguments.force, arguments.restart)
+    start(settings, arguments.encoder_weights)
     found = outlook(arguments.paths, settings)
     console.notes([f"{path}: {reason}" for path, reason in found.unreadable])
     console.say(

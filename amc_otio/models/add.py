@@ -31,6 +31,9 @@ VERIFIED_WINDOWS = 12
 LOWEST_COSINE = 0.9999
 """How alike every vector must be to that of the authors' own code."""
 
+RESERVED = (".int8", ".projection")
+"""No name ends so: NAME.int8.onnx and NAME.projection.safetensors belong to the model NAME."""
+
 Say = Callable[[str], None]
 
 
@@ -88,6 +91,11 @@ def add(
     called = name or (published.name if published is not None else _name_of(path, file))
     if not is_name(called):
         raise UsageError("--name", f"'{called}' is not fit for a file name", "use letters, digits, '.', '_' and '-'")
+    if called.lower().endswith(RESERVED):
+        end = called[called.rindex(".") :]
+        raise UsageError(
+            "--name", f"'{called}' ends in {end}, as files of other models do", "give --name another one without it"
+        )
     if (where / f"{called}.json").exists() and not force:
         raise OutputError(
             where / f"{called}.json", "a model of this name exists", "use --name, or --force to replace it"

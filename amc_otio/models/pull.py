@@ -94,11 +94,11 @@ def _fetch(
     digest = hashlib.sha256()
     done = 0
     try:
-        with opener(published.url) as answer, file.open("wb") as out:
+        with _opened(opener, published.url) as answer, file.open("wb") as out:
             total = int(answer.headers.get("Content-Length") or 0)
             if total > most_bytes:
                 raise AmcError(published.url, f"is larger than expected ({total} bytes)", again)
-            while piece := answer.read(_PIECE):
+            while piece := _read(answer):
                 done += len(piece)
                 if done > most_bytes:
                     raise AmcError(published.url, f"is larger than expected (over {most_bytes} bytes)", again)
@@ -112,3 +112,23 @@ def _fetch(
         raise AmcError(published.url, f"broke off after {done} of {total} bytes", again)
     if published.sha256 and digest.hexdigest() != published.sha256:
         raise RepresentationError(published.url, "what came is not the published checkpoint (its hash differs)", again)
+
+
+def _opened(opener: Opener, url: str) -> Any:
+    """Open the address; whatever the system says of it is told from what it says of the file that is written."""
+    try:
+        return opener(url)
+    except OSError as error:
+        raise _of_the_network(error) from error
+
+
+def _read(answer: Any) -> bytes:
+    try:
+        piece: bytes = answer.read(_PIECE)
+    except OSError as error:
+        raise _of_the_network(error) from error
+    return piece
+
+
+def _of_the_network(error: OSError) -> urllib.error.URLError:
+    return error if isinstance(error, urllib.error.URLError) else urllib.error.URLError(error)

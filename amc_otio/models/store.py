@@ -86,12 +86,29 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def put(staged: Path, folder: Path, manifest: Manifest) -> Model:
-    """Move staged files to the folder; the manifest comes last and makes the model be there."""
-    (folder / f"{manifest.name}.json").unlink(missing_ok=True)
+    """Move staged files to the folder; the manifest comes last and makes the model be there.
+
+    Files of a model of this name that the new one does not have (a reduced form, say) go at the very end.
+    """
+    path = folder / f"{manifest.name}.json"
+    before = _files_of(path) if path.exists() else ()
+    path.unlink(missing_ok=True)
     for stored in manifest.files:
         (staged / stored.file).replace(folder / stored.file)
     write_manifest(folder, manifest)
+    for old in before:
+        if old.name not in {stored.file for stored in manifest.files}:
+            with contextlib.suppress(OSError):  # the model is whole; one that is in use may stay
+                old.unlink()
     return Model(folder, manifest)
+
+
+def _files_of(path: Path) -> tuple[Path, ...]:
+    """The files that belong to a manifest, besides itself."""
+    try:
+        return tuple(path.parent / stored.file for stored in read_manifest(path).files)
+    except RepresentationError:  # a damaged manifest must not keep its files there for ever
+        return tuple(path.with_name(f"{path.stem}{end}") for end in (".onnx", ".projection.safetensors", ".int8.onnx"))
 
 
 def remove(name: str, folder: Path) -> tuple[Path, ...]:
@@ -112,11 +129,7 @@ def remove(name: str, folder: Path) -> tuple[Path, ...]:
     path = folder / f"{name}.json"
     if not is_name(name) or not path.is_file():
         raise RepresentationError(name, f"no model of this name is in {folder}", "'amc-otio models' lists those there")
-    try:
-        files = [folder / stored.file for stored in read_manifest(path).files]
-    except RepresentationError:  # a damaged manifest must not keep its files there for ever
-        files = [folder / f"{name}{end}" for end in (".onnx", ".projection.safetensors", ".int8.onnx")]
-    gone = []
+    files, gone = _files_of(path), []
     try:
         for one in (path, *files):
             if one.is_file():

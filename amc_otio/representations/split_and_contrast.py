@@ -122,7 +122,8 @@ def open_trained(weights: Path | None, opener: Opener) -> SplitAndContrastRepres
         raise RepresentationError(
             NAME,
             "it has no weights of its own: it is what a training makes",
-            "make them with: amc-otio train FOLDER -o model.safetensors, then give --weights model.safetensors",
+            "make them with: amc-otio train FOLDER -o model.safetensors, then give --weights model.safetensors "
+            f"(to evaluate: {NAME}=model.safetensors)",
         )
     model = read_model(weights)
     return SplitAndContrastRepresentation(model, _open_encoder(weights, model.record, opener))

@@ -134,6 +134,17 @@ def put(path: Path, data: bytes) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a checkpoint, and what a killed run left half-written of it."""
+    """Remove a checkpoint, and what a killed run left half-written of it.
+
+    Raises
+    ------
+    OutputError
+        When it cannot be removed.
+    """
     for file in (path, temporary_name(path, _RUN)):
-        file.unlink(missing_ok=True)
+        try:
+            file.unlink(missing_ok=True)
+        except OSError as error:
+            raise OutputError(
+                file, f"cannot be removed ({error.strerror})", "remove it yourself, or give another -o"
+            ) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from amc_otio.representations.base import Representation
 from amc_otio.representations.projection import LAYERS, Layer, Projection
 from amc_otio.representations.split_and_contrast import NAME
 from amc_otio.training import chance
+
+_REDUCED: Final = ("clap-int8", "clap-bf16")
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +61,12 @@ def start(settings: TrainSettings, weights: Path | None = None) -> Start:
     if settings.encoder == NAME:
         raise RepresentationError(
             NAME, "is what a training makes, not an encoder", "train over the encoder that it was trained over"
+        )
+    if settings.encoder in _REDUCED and settings.projection == "auto":
+        raise RepresentationError(
+            settings.encoder,
+            "its own projection takes features in full precision, which are those of clap",
+            "train over clap, or put a projection on its vectors with --projection mlp",
         )
     encoder = create(settings.encoder, weights=weights)
     named = getattr(encoder, "projection_features", None)

@@ -6,17 +6,20 @@ import dataclasses
 import hashlib
 import importlib.metadata
 import io
+import os
 import platform
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from amc_otio import __version__
 from amc_otio.config import TrainSettings
-from amc_otio.errors import one_line
-from amc_otio.representations.split_and_contrast import FORMAT, KIND, NAME, FeaturesRecord, ModelRecord
+from amc_otio.errors import RepresentationError, one_line
+from amc_otio.representations.split_and_contrast import FORMAT, KIND, NAME, FeaturesRecord, ModelRecord, read_model
 from amc_otio.representations.tensor_file import encode
 from amc_otio.training.checkpoint import put
-from amc_otio.training.files import Files
+from amc_otio.training.files import Files, exists
 from amc_otio.training.initial import Start
 from amc_otio.training.samples import DataSummary
 from amc_otio.training.trainer import NOT_OF_THE_RESULT, Trained
@@ -25,7 +28,7 @@ from amc_otio.training.trainer import NOT_OF_THE_RESULT, Trained
 def write(
     files: Files, start: Start, trained: Trained, settings: TrainSettings, data: DataSummary, weights_file: str = ""
 ) -> tuple[Path, ...]:
-    """Write the model, its card and the curve of its loss; each of them whole or not at all.
+    """Write the model first, then the curve of its loss and its card; each of them whole or not at all.
 
     Parameters
     ----------
@@ -58,6 +61,30 @@ def write(
     text = card(files, start, trained, settings, data, hashlib.sha256(model).hexdigest(), curve is not None)
     put(files.card, text.encode("utf-8", "replace"))
     return (files.model, files.card, files.curve) if curve is not None else (files.model, files.card)
+
+
+def refuse_other(files: Files, start: Start, trained: Trained, force: bool) -> None:
+    """Refuse to replace a model, unless it is this very one: what a run left that was killed while it wrote.
+
+    The weights are compared, not the bytes: the last validation loss is measured again after a kill, and on a GPU it
+    need not come out the same to the last bit.
+
+    Raises
+    ------
+    OutputError
+        When another file is there, and `force` does not allow it.
+    """
+    if force or not os.path.lexists(files.model):
+        return
+    try:
+        there = read_model(files.model)
+    except RepresentationError as error:
+        raise exists(files.model) from error
+    ours = trained.projection.tensors()
+    held = there.projection.tensors()
+    same = there.record.encoder == start.encoder and there.record.features.weights_hash == start.features.weights_hash
+    if not same or held.keys() != ours.keys() or any(not np.array_equal(held[name], ours[name]) for name in ours):
+        raise exists(files.model)
 
 
 def about(

@@ -120,7 +120,7 @@ def train(
     workers
         Processes that embed.
     force
-        Replace a model that is there.
+        Replace a model that is there. One that this run left when it was killed at its end needs no force.
     restart
         Begin again though a checkpoint is there.
     reporter
@@ -146,7 +146,7 @@ def train(
     settings = settings or TrainSettings()
     reporter = reporter or Reporter()
     files = Files(output)
-    files.check(force)
+    files.check(force, restart)
     require_torch()
     from amc_otio.training import checkpoint, result, trainer
 
@@ -170,6 +170,7 @@ def train(
     if restart:
         checkpoint.remove(files.checkpoint)
     trained = _train(samples, begin, settings, files.checkpoint, reporter, stop)
+    result.refuse_other(files, begin, trained, force)
     written = result.write(
         files, begin, trained, settings, samples.summary, encoder_weights.name if encoder_weights else ""
     )

@@ -5,7 +5,9 @@ The frozen encoder runs once, when the library is indexed; what is read here are
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -246,11 +248,26 @@ def _matrix(rows: int, columns: int, memory_gb: float, scratch: Path | None) -> 
     if rows * columns * 4 <= memory_gb * 1e9:
         return np.empty((rows, columns), np.float32)
     try:
-        with tempfile.TemporaryFile(dir=scratch) as file:
-            return np.memmap(file, np.float32, "w+", shape=(rows, columns))
+        with tempfile.TemporaryFile(dir=scratch, buffering=0) as file:
+            _reserve(file.fileno(), rows * columns * 4)
+            return np.memmap(file, np.float32, "r+", shape=(rows, columns))
     except OSError as error:
         raise OutputError(
             scratch or "the temporary folder",
             f"cannot hold the {rows * columns * 4 / 1e9:.1f} GB of features ({error.strerror})",
             "make room, use --max-samples, or raise memory_gb of [train] in amc.toml",
         ) from error
+
+
+def _reserve(descriptor: int, size: int) -> None:
+    """Give an empty file its space: writing to the map of a sparse file on a full disk would kill the process."""
+    if hasattr(os, "posix_fallocate"):
+        try:
+            os.posix_fallocate(descriptor, 0, size)
+            return
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS):  # file systems that cannot reserve
+                raise
+    zeros = bytes(1 << 20)
+    while size:
+        size -= os.write(descriptor, zeros[: min(size, len(zeros))])
