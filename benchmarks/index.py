@@ -35,7 +35,7 @@ sys.path.insert(0, str(REPOSITORY))
 from amc_otio.library import Library
 from amc_otio.media.windows import iter_windows
 
-REPRESENTATIONS = ("random", "mfcc", "mel", "sfx")
+REPRESENTATIONS = ("random", "mfcc", "mel", "sfx", "sfx-match")
 RATE = 48_000
 LONG_S = 600
 

@@ -21,7 +21,7 @@ from amc_otio.evaluation.labelled_set import read_labelled_set
 from amc_otio.evaluation.markdown import to_markdown
 from amc_otio.library.library import Library
 
-NAMES = ("random", "mfcc", "mel", "sfx")
+NAMES = ("random", "mfcc", "mel", "sfx", "sfx-match")
 
 
 def main() -> None:
