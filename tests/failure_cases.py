@@ -1367,7 +1367,7 @@ LABELLED_SETS = _group(
         "weights that are not there",
         "evaluate set.csv --representations sfx=no.onnx",
         REPRESENTATION,
-        ("no.onnx", "cannot be read", "install"),
+        ("no.onnx", "cannot be read", "leave the weights out"),
     ),
     ("weights without a name", "evaluate set.csv --representations =x", USAGE, ("'=x'", "NAME=WEIGHTS", "write")),
     ("a representation twice", EVALUATE + " --representations mfcc mfcc", USAGE, ("'mfcc'", "twice", "once")),
