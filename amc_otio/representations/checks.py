@@ -58,6 +58,18 @@ def as_windows(windows: ArrayLike, sample_rate: int, name: str) -> NDArray[np.fl
     return batch
 
 
+def check_threads(threads: int | None, name: str) -> None:
+    """Refuse a number of threads that cannot work; ``None`` leaves it to the engine.
+
+    Raises
+    ------
+    amc_otio.errors.RepresentationError
+        When `threads` is below one.
+    """
+    if threads is not None and threads < 1:
+        raise RepresentationError(name, f"{threads} threads cannot work", "ask for one or more")
+
+
 def peak(batch: NDArray[np.float32]) -> NDArray[np.float32]:
     """Largest absolute sample of each window, shape ``(n,)``; NaN when a sample is NaN."""
     if batch.shape[0] == 0:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from amc_otio.errors import RepresentationError
 from amc_otio.representations import clap_mel, cpu
 from amc_otio.representations.base import FloatArray
-from amc_otio.representations.checks import as_windows
+from amc_otio.representations.checks import as_windows, check_threads
 from amc_otio.representations.model_files import Model, StoredFile, find
 from amc_otio.representations.network import HeldFile, LazySession, elsewhere, embed_sounding
 from amc_otio.representations.sessions import OnnxruntimeSession, OpenvinoSession, Session
@@ -80,8 +80,7 @@ class ClapRepresentation:
         unchecked: bool = False,
     ) -> None:
         self.name = self._name(precision)
-        if threads is not None and threads < 1:
-            raise RepresentationError(self.name, f"{threads} threads cannot work", "ask for one or more")
+        check_threads(threads, self.name)
         if precision not in PRECISIONS or engine not in ENGINES:
             raise RepresentationError(self.name, f"there is no {precision} by {engine}", f"choose from {PRECISIONS}")
         self._settings = (threads, weights, precision, engine, unchecked)

@@ -19,9 +19,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from amc_otio.errors import RepresentationError
 from amc_otio.representations.base import FloatArray
-from amc_otio.representations.checks import as_windows
+from amc_otio.representations.checks import as_windows, check_threads
 from amc_otio.representations.kaldi_fbank import fbank
 from amc_otio.representations.model_files import find
 from amc_otio.representations.network import HeldFile, LazySession, elsewhere, embed_sounding
@@ -99,8 +98,7 @@ class ImageBindRepresentation:
     licence = LICENCE
 
     def __init__(self, threads: int | None = None, weights: Path | None = None) -> None:
-        if threads is not None and threads < 1:
-            raise RepresentationError(self.name, f"{threads} threads cannot work", "ask for one or more")
+        check_threads(threads, self.name)
         self._settings = (threads, weights)
         self.model = find(KIND, weights, LICENCE)
         self._file = HeldFile(self.model, self.model.manifest.onnx)

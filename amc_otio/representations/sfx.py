@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from amc_otio.errors import RepresentationError
 from amc_otio.representations.base import FloatArray
-from amc_otio.representations.checks import as_windows, peak
+from amc_otio.representations.checks import as_windows, check_threads, peak
 from amc_otio.representations.network import LazySession, embed_sounding
 from amc_otio.representations.sessions import OnnxruntimeSession
 from amc_otio.representations.spectral import mel_spectrogram
@@ -86,8 +86,7 @@ class SfxRepresentation:
     weights_hash = WEIGHTS_SHA256
 
     def __init__(self, threads: int | None = None, weights: Path | None = None) -> None:
-        if threads is not None and threads < 1:
-            raise RepresentationError(self.name, f"{threads} threads cannot work", "ask for one or more")
+        check_threads(threads, self.name)
         self._threads = threads
         self._weights = weights
         model = read_weights(WEIGHTS if weights is None else weights)

@@ -22,10 +22,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from amc_otio.errors import RepresentationError
 from amc_otio.representations import sfx
 from amc_otio.representations.base import FloatArray
-from amc_otio.representations.checks import as_windows
+from amc_otio.representations.checks import as_windows, check_threads
 from amc_otio.representations.network import LazySession, embed_sounding
 from amc_otio.representations.sessions import OnnxruntimeSession, Session
 
@@ -102,8 +101,7 @@ class SfxMatchRepresentation:
     weights_hash = hashlib.sha256((sfx.WEIGHTS_SHA256 + STATISTICS_SHA256).encode()).hexdigest()
 
     def __init__(self, threads: int | None = None, weights: Path | None = None) -> None:
-        if threads is not None and threads < 1:
-            raise RepresentationError(self.name, f"{threads} threads cannot work", "ask for one or more")
+        check_threads(threads, self.name)
         self._settings = (threads, weights)
         self._mean, self._whitening = read_statistics(STATISTICS if weights is None else weights)
         network = sfx.read_weights(sfx.WEIGHTS)
