@@ -22,6 +22,8 @@ LOUDEST: Final = 1e12
 """A sample above this is not sound; its power would leave the range of float32."""
 WINDOW_S: Final = 1.0
 """Length of a window in seconds (paper, section 2.2)."""
+MOST_GAIN_DB: Final = 24.0
+"""No join turns a sound up or down by more, whatever limit is set."""
 N_FFT: Final = 2048
 """STFT window of the paper's mel and MFCC, in samples at 48 kHz (section 2.2)."""
 HOP: Final = 1024

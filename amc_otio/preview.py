@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from amc_otio.config import ANALYSIS_RATE
 from amc_otio.errors import MediaError
+from amc_otio.joining.fades import Blend
 from amc_otio.joining.join import Join
 from amc_otio.joining.render import blend, to_channels
 from amc_otio.media.decode import decode
@@ -62,8 +63,8 @@ def render_join(proposal: Proposal, candidate: Candidate, faded: bool = True) ->
 
 
 def _join(sides: _Sides, join: Join, faded: bool) -> NDArray[np.float32]:
-    before, after = (join.fade_before, join.fade_after) if faded else (0, 0)
-    return blend(sides.outgoing, sides.incoming, sides.out_at, sides.in_at, before, after, join.fade_law)
+    how = replace(join.blend, gain_db=0.0) if faded else Blend()  # a cut timeline has no gain
+    return blend(sides.outgoing, sides.incoming, sides.out_at, sides.in_at, how)
 
 
 def _read_sides(proposal: Proposal, candidate: Candidate) -> _Sides:

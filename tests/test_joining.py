@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from amc_otio.config import ANALYSIS_RATE, HOP, JoinSettings
 from amc_otio.errors import UsageError
-from amc_otio.joining.fades import Room, gains, place
+from amc_otio.joining.fades import Blend, Room, gains, place
 from amc_otio.joining.join import MARGIN, WINDOW, Bounds, analyse, find_join
 from amc_otio.joining.render import blend, to_channels
 from amc_otio.joining.spectra import adaptive_fade_s, best_pair, convert, cosine_matrix, similarity_matrix
@@ -170,7 +170,7 @@ def test_fade_gains_mirror_and_sum_to_one(n: int, law: str):
 @given(st.integers(0, 300), st.integers(0, 300), st.integers(1, 3))
 def test_a_blend_equals_its_sources_outside_the_fade(before: int, after: int, channels: int):
     one, other = noise(channels * 1000).reshape(channels, -1), noise(channels * 900, 1).reshape(channels, -1)
-    out = blend(one, other, 600, 400, before, after)
+    out = blend(one, other, 600, 400, Blend(before, after))
     assert out.shape == (channels, 600 + 500)
     np.testing.assert_array_equal(out[:, : 600 - before], one[:, : 600 - before])
     np.testing.assert_array_equal(out[:, 600 + after :], other[:, 400 + after :])
@@ -178,7 +178,7 @@ def test_a_blend_equals_its_sources_outside_the_fade(before: int, after: int, ch
 
 def test_a_fade_beyond_the_sound_is_refused():
     with pytest.raises(ValueError, match="outside"):
-        blend(noise(100)[None], noise(100)[None], 50, 10, 20, 20)
+        blend(noise(100)[None], noise(100)[None], 50, 10, Blend(20, 20))
 
 
 def test_channels_fit():
@@ -196,3 +196,14 @@ def test_steps_say_what_one_hears():
     flat, tilted = np.ones((128, 4), np.float32), np.linspace(1, 1000, 128, dtype=np.float32)[:, None].repeat(4, 1)
     assert spectral_step_db(flat, 10 * flat) == pytest.approx(0.0, abs=1e-6)
     assert spectral_step_db(flat, tilted) > 3
+
+
+@given(st.integers(-3000, 3000), st.integers(0, 2000), st.sampled_from([-6.0, 0.0, 4.5]))
+def test_a_level_glide_ends_in_the_untouched_sound(seed: int, glide: int, gain_db: float):
+    one, other = noise(4000, abs(seed))[None], noise(4000, 9)[None]
+    out = blend(one, other, 2000, 1500, Blend(300, 200, "equal-gain", gain_db, glide))
+    np.testing.assert_array_equal(out[:, :1700], one[:, :1700])
+    np.testing.assert_array_equal(out[:, 2200 + glide :], other[:, 1700 + glide :])
+    if gain_db and glide > 20:
+        first = out[0, 2200:2210] / other[0, 1700:1710]
+        np.testing.assert_allclose(20 * np.log10(first), gain_db, atol=abs(gain_db) * 11 / glide)

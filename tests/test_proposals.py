@@ -119,7 +119,7 @@ whole = st.integers(-(2**40), 2**40)
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 exact = st.fractions(max_denominator=10**12)
 joins = st.builds(
-    Join, names, whole, whole, whole, whole, whole, whole, names, st.none() | numbers,
+    Join, names, whole, whole, whole, whole, whole, whole, names, whole, numbers, whole, st.none() | numbers,
     st.lists(names, max_size=3).map(tuple), numbers, numbers,
 )  # fmt: skip
 paths = st.lists(st.integers(0, 50), max_size=3).map(tuple)

@@ -66,6 +66,29 @@ class Fade:
         return self.before + self.after
 
 
+@dataclass(frozen=True)
+class Blend:
+    """How two sounds are mixed around a point; lengths in samples.
+
+    Attributes
+    ----------
+    before, after
+        Of the fade, before and after the point; both 0 is a plain cut.
+    law
+        One of `FADE_LAWS`.
+    gain_db
+        What the incoming sound is turned up by during the fade.
+    glide
+        After the fade that gain returns to 0 dB over so many samples.
+    """
+
+    before: int = 0
+    after: int = 0
+    law: str = "equal-power"
+    gain_db: float = 0.0
+    glide: int = 0
+
+
 def place(wanted: float, longest: int, room: Room) -> Fade:
     """Centre a fade of `wanted` samples on the point, as far as window and handles allow.
 
@@ -111,3 +134,16 @@ def gains(n: int, law: str = "equal-power") -> tuple[NDArray[np.float64], NDArra
     if law == "equal-gain":
         return 1.0 - x, x
     return np.sqrt(1.0 - x), np.sqrt(x)
+
+
+def level_envelope(blend: Blend, length: int) -> NDArray[np.float64]:
+    """Gain of the incoming sound from the fade's start on, shape ``(length,)``: held over the fade, then gliding.
+
+    The glide is straight in decibels and ends at exactly 1.
+    """
+    fade = blend.before + blend.after
+    decibels = np.zeros(length)
+    decibels[:fade] = blend.gain_db
+    glide = min(blend.glide, max(0, length - fade))
+    decibels[fade : fade + glide] = blend.gain_db * (1.0 - (np.arange(glide) + 0.5) / max(blend.glide, 1))
+    return np.asarray(10.0 ** (decibels / 20.0))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amc_otio.config import ANALYSIS_RATE, HOP, N_FFT, N_MELS, JoinSettings
-from amc_otio.joining.fades import Room, place
+from amc_otio.joining.fades import Blend, Room, place
 from amc_otio.joining.spectra import adaptive_fade_s, best_pair, similarity_matrix
 from amc_otio.joining.steps import level_step_db, spectral_step_db
 from amc_otio.representations.spectral import spectra_at
@@ -128,7 +128,12 @@ class Join:
     fade_before, fade_after
         The fade around the point; both 0 is a plain cut.
     fade_law
-        ``"equal-power"``, the paper's square-root window.
+        One of `amc_otio.joining.fades.FADE_LAWS`; ``"equal-power"`` is the paper's square-root window.
+    slip
+        Samples by which the incoming sound is entered later (negative is earlier) where the join is bounced, so that
+        the two waveforms run together; a cut on a timeline cannot do it.
+    gain_db, glide
+        What the incoming sound is turned up by during the fade, and the samples after it over which that returns to 0.
     wanted_fade_s
         What equation (2) or the fixed length asked for, in seconds; None for no fade or when unbounded.
     clamped_by
@@ -145,10 +150,18 @@ class Join:
     fade_before: int
     fade_after: int
     fade_law: str
+    slip: int
+    gain_db: float
+    glide: int
     wanted_fade_s: float | None
     clamped_by: tuple[str, ...]
     level_step_db: float
     spectral_step_db: float
+
+    @property
+    def blend(self) -> Blend:
+        """How the two sounds are mixed."""
+        return Blend(self.fade_before, self.fade_after, self.fade_law, self.gain_db, self.glide)
 
     @property
     def moved_ms(self) -> tuple[float, float]:
@@ -199,6 +212,9 @@ def find_join(outgoing: Analysis, incoming: Analysis, bounds: Bounds, settings: 
         fade_before=fade.before,
         fade_after=fade.after,
         fade_law="equal-power",
+        slip=0,
+        gain_db=0.0,
+        glide=0,
         wanted_fade_s=wanted if np.isfinite(wanted) and wanted > 0 else None,
         clamped_by=fade.clamped_by,
         level_step_db=level_step_db(before, after),

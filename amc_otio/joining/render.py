@@ -5,20 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from amc_otio.joining.fades import gains
+from amc_otio.joining.fades import Blend, gains, level_envelope
 
 FloatArray = NDArray[np.float32]
 
 
-def blend(
-    outgoing: FloatArray,
-    incoming: FloatArray,
-    out_at: int,
-    in_at: int,
-    before: int,
-    after: int,
-    law: str = "equal-power",
-) -> FloatArray:
+def blend(outgoing: FloatArray, incoming: FloatArray, out_at: int, in_at: int, how: Blend) -> FloatArray:
     """Join two sounds.
 
     Parameters
@@ -27,24 +19,28 @@ def blend(
         Shape ``(channels, n)`` and ``(channels, m)``, same channels and rate.
     out_at, in_at
         The point, as a sample index in each.
-    before, after
-        Samples of the fade before and after the point; both 0 is a plain cut.
-    law
-        Fade law, see `gains`.
+    how
+        The fade, in samples of this rate. A glide that is longer than what is given of ``incoming`` stays unfinished.
 
     Returns
     -------
     numpy.ndarray
         ``outgoing`` up to the fade, the blend, ``incoming`` after it: shape ``(channels, out_at + m - in_at)``.
-        Outside the fade every sample equals its source's.
+        Outside the fade and the glide every sample equals its source's.
     """
+    before, after = how.before, how.after
     if not (before <= out_at <= outgoing.shape[1] - after and before <= in_at <= incoming.shape[1] - after):
         raise ValueError("the fade reaches outside the sound that was given")
-    fade_out, fade_in = gains(before + after, law)
-    middle = (
-        outgoing[:, out_at - before : out_at + after] * fade_out + incoming[:, in_at - before : in_at + after] * fade_in
-    ).astype(np.float32)
-    return np.concatenate([outgoing[:, : out_at - before], middle, incoming[:, in_at + after :]], axis=1)
+    fade = before + after
+    fade_out, fade_in = gains(fade, how.law)
+    coming = incoming[:, in_at - before :]
+    if how.gain_db:
+        touched = min(fade + how.glide, coming.shape[1])
+        levelled = coming[:, :touched] * level_envelope(how, touched)
+        coming = np.concatenate([levelled.astype(np.float32), coming[:, touched:]], axis=1)
+    going = outgoing[:, out_at - before : out_at + after]
+    middle = (going * fade_out + coming[:, :fade] * fade_in).astype(np.float32)
+    return np.concatenate([outgoing[:, : out_at - before], middle, coming[:, fade:]], axis=1)
 
 
 # ITU-R BS.775 downmix weight of centre and surrounds.

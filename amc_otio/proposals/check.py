@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any, Final
 
-from amc_otio.config import ANALYSIS_RATE, check
+from amc_otio.config import ANALYSIS_RATE, MOST_GAIN_DB, check
 from amc_otio.errors import ProposalsError, UsageError
 from amc_otio.joining.fades import FADE_LAWS
 from amc_otio.proposals.records import Candidate, Proposal, Proposals
@@ -66,6 +66,9 @@ def _check_candidate(candidate: Candidate, where: str) -> None:
     _need(join.fade_law in FADE_LAWS, f"{where}.join.fade_law", f"is none of {', '.join(FADE_LAWS)}")
     fades = (join.fade_before, join.fade_after)
     _need(min(fades) >= 0 and max(fades) <= _LONGEST_FADE, f"{where}.join", "has a fade of impossible length")
+    _need(0 <= join.glide <= _LONGEST_FADE, f"{where}.join.glide", "is no length of a glide")
+    _need(abs(join.slip) <= ANALYSIS_RATE, f"{where}.join.slip", "is further than a second")
+    _need(-MOST_GAIN_DB <= join.gain_db <= MOST_GAIN_DB, f"{where}.join.gain_db", "is no gain")
     _need(candidate.length is None or candidate.length > 0, f"{where}.length", "is no length of a shot")
 
 

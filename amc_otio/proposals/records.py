@@ -18,7 +18,7 @@ from amc_otio.joining.join import Join
 from amc_otio.timeline.edits import TrackCut
 
 FORMAT: Final = "amc-otio proposals"
-VERSION: Final = 2
+VERSION: Final = 3
 
 
 @dataclass(frozen=True)
