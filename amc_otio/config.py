@@ -33,8 +33,10 @@ N_MELS: Final = 128
 
 MODES: Final = ("replace", "align", "insert")
 QUERIES: Final = ("before", "around", "after")
-METHODS: Final = ("max-ss-adaptive", "max-ss", "crossfade", "concatenate")
+METHODS: Final = ("fitted", "paper", "max-ss-adaptive", "max-ss", "crossfade", "concatenate")
 CONVENTIONS: Final = ("power", "magnitude", "db", "centred")
+PRINTED: Final = (8.0, "power")
+"""Phi and spectral convention of equation (2) as the paper prints them."""
 OFFSETS: Final = ("auto", "exact", "frames")
 SHORT_SHOTS: Final = ("refuse", "keep")
 INDEX_KINDS: Final = ("auto", "annoy", "exact")
@@ -95,12 +97,16 @@ class MatchSettings:
 class JoinSettings:
     """How two sounds are joined (section 2.4 and equation (2))."""
 
-    method: str = "max-ss-adaptive"
-    phi: float = 8.0
-    convention: str = "power"
+    method: str = "fitted"
+    phi: float = 12.0
+    """Of equation (2), for the method ``max-ss-adaptive``; ``paper`` has it as printed, 8 on power mel."""
+    convention: str = "centred"
+    """Spectra on which equation (2) is evaluated; those on which its length adapts (docs/joining.md)."""
     fade_s: float = 0.25
     """Length of a fixed crossfade, for the method ``crossfade``."""
     max_fade_s: float = WINDOW_S
+    max_gain_db: float = 0.0
+    """Most that a sound is turned up or down to match the other over the fade, in dB; 0 leaves levels alone."""
 
 
 @dataclass(frozen=True)
@@ -228,6 +234,7 @@ _BOUNDS: Final[dict[str, tuple[float, float]]] = {
     "join.phi": (1e-6, 1e6),
     "join.fade_s": (0, 10),
     "join.max_fade_s": (0, 10),
+    "join.max_gain_db": (0, MOST_GAIN_DB),
     "edit.length_s": (0.02, 3600),
     "edit.min_frames": (1, 1000),
     "train.frames": (2, 1000),

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from amc_otio.config import ANALYSIS_RATE, HOP, JoinSettings
 from amc_otio.errors import UsageError
+from amc_otio.joining.analysis import MARGIN, WINDOW, analyse
+from amc_otio.joining.bounds import Bounds
 from amc_otio.joining.fades import Blend, Room, gains, place
-from amc_otio.joining.join import MARGIN, WINDOW, Bounds, analyse, find_join
+from amc_otio.joining.join import find_join
 from amc_otio.joining.render import blend, to_channels
 from amc_otio.joining.spectra import adaptive_fade_s, best_pair, convert, cosine_matrix, similarity_matrix
 from amc_otio.joining.steps import level_step_db, spectral_step_db

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -65,6 +65,10 @@ class Fade:
         """Samples from the first to the last of the fade."""
         return self.before + self.after
 
+    def within(self, room: Room) -> Fade:
+        """The same fade, no longer than `room` on either side."""
+        return replace(self, before=min(self.before, room.before), after=min(self.after, room.after))
+
 
 @dataclass(frozen=True)
 class Blend:
@@ -122,6 +126,33 @@ def place(wanted: float, longest: int, room: Room) -> Fade:
         if before + after < length and limit_before not in clamps:
             clamps.append(limit_before)
     return Fade(before, after, tuple(clamps))
+
+
+def place_sides(before: int, after: int, longest: int, room: Room) -> Fade:
+    """Place a fade whose two sides are wanted each for itself; see `place`.
+
+    Beyond `longest` in all, both sides give way in proportion.
+    """
+    clamps: list[str] = []
+    if before + after > longest:
+        clamps.append("window")
+        before = before * longest // (before + after)
+        after = min(after, longest - before)
+    limit_before, limit_after = room.limits()
+    if before > room.before:
+        clamps.append(limit_before)
+    if after > room.after:
+        clamps.append(limit_after)
+    return Fade(min(before, room.before), min(after, room.after), tuple(clamps))
+
+
+def law_for(correlation: float) -> str:
+    """The fade law for two sides of this correlation.
+
+    In the middle of a fade ``equal-power`` gives 1 + r of the power and ``equal-gain`` half of that. In decibels the
+    two are equally far from even where (1 + r) squared is 2.
+    """
+    return "equal-gain" if 1.0 + correlation > np.sqrt(2.0) else "equal-power"
 
 
 def gains(n: int, law: str = "equal-power") -> tuple[NDArray[np.float64], NDArray[np.float64]]:

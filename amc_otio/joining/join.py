@@ -1,4 +1,4 @@
-"""Finding the join of two windows: where the outgoing sound is left, where the incoming is entered, how they fade.
+"""Finding the join of two sounds: where the outgoing one is left, where the incoming is entered, how they fade.
 
 Arrays in, sample counts out: nothing here knows of timelines. All positions count samples of the 48 kHz analysis
 clock from the start of the window they belong to.
@@ -6,111 +6,27 @@ clock from the start of the window they belong to.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from amc_otio.config import ANALYSIS_RATE, HOP, N_FFT, N_MELS, JoinSettings
-from amc_otio.joining.fades import Blend, Room, place
-from amc_otio.joining.spectra import adaptive_fade_s, best_pair, similarity_matrix
+from amc_otio.config import ANALYSIS_RATE, HOP, MOST_GAIN_DB, PRINTED, JoinSettings
+from amc_otio.joining.align import COHERENT, LONGEST_SLIP, Alignment, align
+from amc_otio.joining.analysis import Analysis, Float32
+from amc_otio.joining.bounds import Bounds
+from amc_otio.joining.clear import clear_fade
+from amc_otio.joining.fades import Blend, Fade, Room, law_for, place, place_sides
+from amc_otio.joining.level import SPAN, glide_samples, matching_gain_db
+from amc_otio.joining.point import Point, find_point
+from amc_otio.joining.recipes import RECIPES, Recipe
+from amc_otio.joining.spectra import adaptive_fade_s
 from amc_otio.joining.steps import level_step_db, spectral_step_db
-from amc_otio.representations.spectral import spectra_at
 
-WINDOW = ANALYSIS_RATE
-"""Samples of a window."""
-STEP_SPAN = int(0.15 * ANALYSIS_RATE)
+STEP_SPAN: Final = int(0.15 * ANALYSIS_RATE)
 """Samples on each side of a point over which level and spectrum are compared (150 ms)."""
-MARGIN = STEP_SPAN + N_FFT // 2
-"""Samples of context kept before and after a window, so that time steps at its edges see real sound."""
-_HOPS: NDArray[np.int64] = np.arange(0, WINDOW + 1, HOP, dtype=np.int64)
-
-
-@dataclass(frozen=True)
-class Analysis:
-    """A window made ready for joining.
-
-    Attributes
-    ----------
-    samples
-        Mono float32 at 48 kHz, shape ``(MARGIN + WINDOW + MARGIN,)``; the window starts at index ``MARGIN``.
-    grid
-        Positions that the frame rate can express, in samples from the window's start, ascending.
-    hops
-        Power mel at the paper's hop, shape ``(128, 47)``.
-    steps
-        Power mel at the grid's positions, shape ``(128, len(grid))``.
-    """
-
-    samples: NDArray[np.float32]
-    grid: NDArray[np.int64]
-    hops: NDArray[np.float32]
-    steps: NDArray[np.float32]
-
-
-def analyse(samples: NDArray[np.float32], grid: NDArray[np.int64]) -> Analysis:
-    """Compute the spectra of a window with its margins (see `Analysis`)."""
-    if samples.shape != (2 * MARGIN + WINDOW,):
-        raise ValueError(f"expected {2 * MARGIN + WINDOW} samples, got {samples.shape}")
-    centres = np.concatenate([_HOPS, grid]) + MARGIN
-    mel = spectra_at(samples, ANALYSIS_RATE, centres, N_FFT, N_MELS)
-    return Analysis(samples, grid, mel[:, : len(_HOPS)], mel[:, len(_HOPS) :])
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """Which points can be cut, and what the handles hold; samples from the window's start (may be outside it).
-
-    Attributes
-    ----------
-    edit_point
-        Where the cut is now, on the outgoing window.
-    outgoing_from, outgoing_to
-        First and last out point: the clip must keep its shortest length, and media must reach that far.
-    outgoing_sound_from, outgoing_media_end
-        Where a fade may begin, and where the outgoing media ends.
-    incoming_from, incoming_to
-        First and last in point.
-    incoming_media_start, incoming_media_end
-        Where the incoming media starts and ends.
-    longest_lag
-        Upper bound of in point minus out point, when the record length is kept; None when it is free.
-    record_end
-        Where the incoming shot must end, on the outgoing window's clock; None when its media's end alone bounds it.
-    """
-
-    edit_point: int
-    outgoing_from: int
-    outgoing_to: int
-    outgoing_sound_from: int
-    outgoing_media_end: int
-    incoming_from: int
-    incoming_to: int
-    incoming_media_start: int
-    incoming_media_end: int
-    longest_lag: int | None = None
-    record_end: int | None = None
-
-    def allowed(self, out_points: NDArray[np.int64], in_points: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which pairs can be cut: shape ``(len(out_points), len(in_points))``."""
-        rows = (out_points >= self.outgoing_from) & (out_points <= self.outgoing_to)
-        columns = (in_points >= self.incoming_from) & (in_points <= self.incoming_to)
-        pairs = rows[:, None] & columns[None, :]
-        if self.longest_lag is not None:
-            pairs &= in_points[None, :] - out_points[:, None] <= self.longest_lag
-        return np.asarray(pairs)
-
-    def room(self, out_point: int, in_point: int) -> Room:
-        """What a fade around this pair of points may use."""
-        incoming_after = self.incoming_media_end - in_point
-        if self.record_end is not None:
-            incoming_after = min(incoming_after, self.record_end - out_point)
-        return Room(
-            outgoing_before=out_point - self.outgoing_sound_from,
-            outgoing_after=self.outgoing_media_end - out_point,
-            incoming_before=in_point - self.incoming_media_start,
-            incoming_after=incoming_after,
-        )
+FITTED_FADE: Final = int(0.3 * ANALYSIS_RATE)
+"""Samples of the fade of ``fitted``: longer smears two rhythms, shorter is heard as a splice (docs/joining.md)."""
 
 
 @dataclass(frozen=True)
@@ -160,8 +76,13 @@ class Join:
 
     @property
     def blend(self) -> Blend:
-        """How the two sounds are mixed."""
+        """How the two sounds are mixed where the join is cut."""
         return Blend(self.fade_before, self.fade_after, self.fade_law, self.gain_db, self.glide)
+
+    @property
+    def bounced(self) -> Blend:
+        """How they are mixed where the join is bounced: slipped, the two waveforms are one and fade in equal gain."""
+        return replace(self.blend, law="equal-gain") if self.slip else self.blend
 
     @property
     def moved_ms(self) -> tuple[float, float]:
@@ -170,73 +91,120 @@ class Join:
         return (self.out_point - self.exact_out) * scale, (self.in_point - self.exact_in) * scale
 
 
-def find_join(outgoing: Analysis, incoming: Analysis, bounds: Bounds, settings: JoinSettings) -> Join | None:
-    """Find the join of two windows by the chosen method (paper, section 2.4).
+def find_join(
+    outgoing: Analysis, incoming: Analysis, bounds: Bounds, settings: JoinSettings, recipe: Recipe | None = None
+) -> Join | None:
+    """Find the join of two sounds by the chosen method (paper, section 2.4, and docs/joining.md).
 
     ``concatenate`` and ``crossfade`` meet at the edit point and the match's first possible frame, as the paper's
     baselines do. ``max-ss`` takes the pair of time steps with the highest inner product; ``max-ss-adaptive`` adds
-    the fade of equation (2).
+    the fade of equation (2), ``paper`` that equation as it is printed. ``fitted`` is ours.
+
+    Parameters
+    ----------
+    recipe
+        Parts of a join put together otherwise than any method does; None is what the method's name says.
 
     Returns
     -------
     Join or None
         None when no pair of points can be cut within `bounds`.
     """
-    allowed = bounds.allowed(outgoing.grid, incoming.grid)
-    if settings.method in ("concatenate", "crossfade"):
-        pair = _nearest_pair(outgoing.grid, incoming.grid, allowed, bounds.edit_point)
-        exact = (bounds.edit_point, 0)
-    else:
-        pair = best_pair(similarity_matrix(outgoing.steps, incoming.steps), allowed)
-        found = best_pair(similarity_matrix(outgoing.hops, incoming.hops), bounds.allowed(_HOPS, _HOPS))
-        exact = (int(_HOPS[found[0]]), int(_HOPS[found[1]])) if found else (-1, -1)
-    if pair is None:
+    recipe = recipe or RECIPES[settings.method]
+    point = find_point(outgoing, incoming, bounds, recipe.point)
+    if point is None:
         return None
-    out_point, in_point = int(outgoing.grid[pair[0]]), int(incoming.grid[pair[1]])
-    if exact == (-1, -1):
-        exact = (out_point, in_point)
-    wanted = _wanted_fade_s(outgoing, incoming, settings)
-    longest = round(settings.max_fade_s * ANALYSIS_RATE)
-    fade = place(wanted * ANALYSIS_RATE, longest, bounds.room(out_point, in_point))
-    before = outgoing.samples[max(0, MARGIN + out_point - STEP_SPAN) : MARGIN + out_point]
-    after = incoming.samples[MARGIN + in_point : MARGIN + in_point + STEP_SPAN]
-    steps = np.arange(0, STEP_SPAN + 1, HOP)
-    mel_before = spectra_at(outgoing.samples, ANALYSIS_RATE, MARGIN + out_point - steps, N_FFT, N_MELS)
-    mel_after = spectra_at(incoming.samples, ANALYSIS_RATE, MARGIN + in_point + steps, N_FFT, N_MELS)
+    fade, wanted = _fade(outgoing, incoming, bounds, settings, recipe, point)
+    slip = 0
+    if recipe.align:
+        point, fade, slip = _aligned(outgoing, incoming, bounds, point, fade)
+    law = "equal-power"
+    if recipe.law == "correlation":
+        law = law_for(_alignment(outgoing, incoming, bounds, point, fade, 0).correlation)
+    gain_db = 0.0
+    if recipe.level and settings.max_gain_db:
+        sides = _around(outgoing, incoming, point, max(fade.before, SPAN), max(fade.after, SPAN))
+        gain_db = matching_gain_db(*sides, min(settings.max_gain_db, MOST_GAIN_DB))
+    free = bounds.room(point.out_point, point.in_point).incoming_after - fade.after
+    level, spectrum = _steps(outgoing, incoming, point)
     return Join(
         method=settings.method,
-        out_point=out_point,
-        in_point=in_point,
-        exact_out=exact[0],
-        exact_in=exact[1],
+        out_point=point.out_point,
+        in_point=point.in_point,
+        exact_out=point.exact_out,
+        exact_in=point.exact_in,
         fade_before=fade.before,
         fade_after=fade.after,
-        fade_law="equal-power",
-        slip=0,
-        gain_db=0.0,
-        glide=0,
+        fade_law=law,
+        slip=slip,
+        gain_db=gain_db,
+        glide=min(glide_samples(gain_db), max(0, free)),
         wanted_fade_s=wanted if np.isfinite(wanted) and wanted > 0 else None,
         clamped_by=fade.clamped_by,
-        level_step_db=level_step_db(before, after),
-        spectral_step_db=spectral_step_db(mel_before, mel_after),
+        level_step_db=level,
+        spectral_step_db=spectrum,
     )
 
 
-def _wanted_fade_s(outgoing: Analysis, incoming: Analysis, settings: JoinSettings) -> float:
-    if settings.method == "crossfade":
-        return settings.fade_s
-    if settings.method == "max-ss-adaptive":
-        return adaptive_fade_s(outgoing.hops, incoming.hops, settings.phi, settings.convention)
-    return 0.0
+def _fade(
+    outgoing: Analysis, incoming: Analysis, bounds: Bounds, settings: JoinSettings, recipe: Recipe, point: Point
+) -> tuple[Fade, float]:
+    """The fade around a point, and the length in seconds that was wanted of it."""
+    room = bounds.room(point.out_point, point.in_point)
+    longest = round(settings.max_fade_s * ANALYSIS_RATE)
+    if recipe.fade == "clear":
+        return _clear(outgoing, incoming, point, min(FITTED_FADE, longest), room)
+    wanted = 0.0
+    if recipe.fade == "fixed":
+        wanted = settings.fade_s
+    elif recipe.fade == "equation":
+        phi, convention = PRINTED if settings.method == "paper" else (settings.phi, settings.convention)
+        wanted = adaptive_fade_s(outgoing.window_mel, incoming.window_mel, phi, convention)
+    return place(wanted * ANALYSIS_RATE, longest, room), wanted
 
 
-def _nearest_pair(
-    out_grid: NDArray[np.int64], in_grid: NDArray[np.int64], allowed: NDArray[np.bool_], edit_point: int
-) -> tuple[int, int] | None:
-    """The allowed pair nearest to the edit point and the start of the match."""
-    if not allowed.any():
-        return None
-    distance = np.abs(out_grid - edit_point)[:, None] + np.abs(in_grid)[None, :]
-    distance = np.where(allowed, distance, np.iinfo(np.int64).max)
-    row, column = np.unravel_index(int(np.argmin(distance)), distance.shape)
-    return int(row), int(column)
+def _clear(outgoing: Analysis, incoming: Analysis, point: Point, length: int, room: Room) -> tuple[Fade, float]:
+    half = length // 2
+    before, after = clear_fade(*_around(outgoing, incoming, point, half, half), half)
+    return place_sides(before, after, length, room), (before + after) / ANALYSIS_RATE
+
+
+def _aligned(
+    outgoing: Analysis, incoming: Analysis, bounds: Bounds, point: Point, fade: Fade
+) -> tuple[Point, Fade, int]:
+    """Where the two waveforms run together: the nearest place on the grid, and what a bounce slips beyond it."""
+    found = _alignment(outgoing, incoming, bounds, point, fade, LONGEST_SLIP)
+    if found.correlation < COHERENT or not found.slip:
+        return point, fade, 0
+    wanted = point.in_point + found.slip
+    row = bounds.allowed(np.array([point.out_point]), incoming.grid)[0]
+    nearest = int(incoming.grid[row][np.argmin(np.abs(incoming.grid[row] - wanted))])
+    moved = replace(point, in_point=nearest)
+    room = bounds.room(moved.out_point, moved.in_point)
+    return moved, fade.within(room), wanted - nearest
+
+
+def _alignment(
+    outgoing: Analysis, incoming: Analysis, bounds: Bounds, point: Point, fade: Fade, reach: int
+) -> Alignment:
+    """How the two sides of a fade run together, within the incoming media."""
+    room = bounds.room(point.out_point, point.in_point)
+    reach = max(0, min(reach, room.incoming_before - fade.before, room.incoming_after - fade.after))
+    return align(outgoing, incoming, (point.out_point, point.in_point), (fade.before, fade.after), reach)
+
+
+def _around(outgoing: Analysis, incoming: Analysis, point: Point, before: int, after: int) -> tuple[Float32, Float32]:
+    """Both sounds from so much before the point to so much after it."""
+    return (
+        outgoing.stretch(point.out_point - before, point.out_point + after),
+        incoming.stretch(point.in_point - before, point.in_point + after),
+    )
+
+
+def _steps(outgoing: Analysis, incoming: Analysis, point: Point) -> tuple[float, float]:
+    """Level and spectrum across the point, in dB."""
+    before = outgoing.stretch(point.out_point - STEP_SPAN, point.out_point)
+    after = incoming.stretch(point.in_point, point.in_point + STEP_SPAN)
+    steps = np.arange(0, STEP_SPAN + 1, HOP)
+    mel_before, mel_after = outgoing.mel(point.out_point - steps), incoming.mel(point.in_point + steps)
+    return level_step_db(before, after), spectral_step_db(mel_before, mel_after)

@@ -10,6 +10,13 @@ from amc_otio.errors import UsageError
 FloatArray = NDArray[np.float64]
 
 
+def decibels(power: NDArray[np.float32], depth: float = 80.0) -> FloatArray:
+    """``10 log10`` of power, not below a floor `depth` dB under the loudest value (nor below -100 dB)."""
+    values = power.astype(np.float64)
+    floor = max(float(values.max(initial=0.0)) * 10.0 ** (-depth / 10.0), 1e-10)
+    return np.asarray(10.0 * np.log10(np.maximum(values, floor)))
+
+
 def similarity_matrix(query: NDArray[np.float32], match: NDArray[np.float32]) -> FloatArray:
     """Inner products of all pairs of time steps, M = S_Q^T S_M (paper, section 2.4).
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amc_otio.config import ANALYSIS_RATE, EditSettings
-from amc_otio.joining.join import Bounds
+from amc_otio.joining.bounds import Bounds
 from amc_otio.timeline.slots import Slot
 
 _SAMPLE: Final = Fraction(1, ANALYSIS_RATE)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from amc_otio.config import ANALYSIS_RATE, Settings
 from amc_otio.errors import AmcError, MediaError, TimelineError
-from amc_otio.joining.join import WINDOW
+from amc_otio.joining.analysis import WINDOW
 from amc_otio.library.search import Searcher
 from amc_otio.library.sources import content_key
 from amc_otio.matching.geometry import Outgoing, bounds_for, shortfall

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from amc_otio.config import ANALYSIS_RATE
 from amc_otio.errors import MediaError
-from amc_otio.joining.join import MARGIN, WINDOW, Analysis, analyse
+from amc_otio.joining.analysis import MARGIN, WINDOW, Analysis, analyse
 from amc_otio.matching.geometry import Outgoing
 from amc_otio.matching.grid import Grid, frame_grid
 from amc_otio.media.decode import Channels, decode_mono

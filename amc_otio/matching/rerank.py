@@ -22,7 +22,7 @@ from amc_otio.descriptors.agreement import agreements
 from amc_otio.descriptors.describe import Descriptors, describe
 from amc_otio.descriptors.words import reasons
 from amc_otio.errors import MediaError
-from amc_otio.joining.join import MARGIN, WINDOW
+from amc_otio.joining.analysis import MARGIN, WINDOW
 from amc_otio.matching.hits import Hit
 from amc_otio.matching.query import Query, Sound, read_window
 

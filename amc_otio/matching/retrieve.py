@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from amc_otio.config import ANALYSIS_RATE, EditSettings, Settings
 from amc_otio.errors import MediaError
-from amc_otio.joining.join import WINDOW, Bounds, Join, analyse, find_join
+from amc_otio.joining.analysis import WINDOW, analyse
+from amc_otio.joining.bounds import Bounds
+from amc_otio.joining.join import Join, find_join
 from amc_otio.matching import duplicates
 from amc_otio.matching.duplicates import Stretch, Template, make_stretch, make_template, same_recording
 from amc_otio.matching.geometry import Shortfall, bounds_for, record_length, shortfall

@@ -1,0 +1,109 @@
+"""A stretch of sound made ready for joining, on either side of a join."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amc_otio.config import ANALYSIS_RATE, HOP, N_FFT, N_MELS
+from amc_otio.representations.spectral import spectra_at
+
+Float32 = NDArray[np.float32]
+Int64 = NDArray[np.int64]
+
+WINDOW = ANALYSIS_RATE
+"""Samples of a window."""
+MARGIN = WINDOW // 2
+"""Samples kept before and after a window, so that time steps and fades at its edges see real sound."""
+HOPS: Int64 = np.arange(0, WINDOW + 1, HOP, dtype=np.int64)
+"""The paper's time steps in a window."""
+
+
+@dataclass(frozen=True)
+class Spectra:
+    """Power mel at some positions and just before and after each, shapes ``(128, n)``.
+
+    A frame is 43 ms long: `before` ends where `after` begins.
+    """
+
+    at: Float32
+    before: Float32
+    after: Float32
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """A stretch of sound made ready for joining; its spectra are made when they are first asked for.
+
+    Attributes
+    ----------
+    samples
+        Mono float32 at 48 kHz, shape ``(n,)``: the window with at least `MARGIN` samples on either side.
+    grid
+        Positions that can be cut, in samples from the window's start, ascending: what the frame rate can express.
+    origin
+        Index of the window's start in `samples`.
+    hops
+        Positions at the paper's hop from the window's start: what a method would choose from without a grid.
+    """
+
+    samples: Float32
+    grid: Int64
+    origin: int = MARGIN
+    hops: Int64 = field(default_factory=lambda: HOPS)
+
+    @cached_property
+    def window_mel(self) -> Float32:
+        """Power mel of the window at the paper's hop, shape ``(128, 47)``."""
+        return self.hops_mel if self.hops is HOPS else self.mel(HOPS)
+
+    @cached_property
+    def hops_mel(self) -> Float32:
+        """Power mel at `hops`."""
+        return self.mel(self.hops)
+
+    @cached_property
+    def grid_mel(self) -> Float32:
+        """Power mel at `grid`."""
+        return self.mel(self.grid)
+
+    @cached_property
+    def grid_spectra(self) -> Spectra:
+        """Spectra at and around the positions of `grid`."""
+        half = N_FFT // 2
+        sides = self.mel(np.concatenate([self.grid - half, self.grid + half]))
+        return Spectra(self.grid_mel, sides[:, : self.grid.size], sides[:, self.grid.size :])
+
+    @cached_property
+    def hops_spectra(self) -> Spectra:
+        """Spectra at and around `hops`: a hop is half a frame, so that all but the outermost are there already."""
+        ends = self.mel(np.array([self.hops[0] - HOP, self.hops[-1] + HOP], dtype=np.int64))
+        row = np.concatenate([ends[:, :1], self.hops_mel, ends[:, 1:]], axis=1)
+        return Spectra(self.hops_mel, row[:, :-2], row[:, 2:])
+
+    def mel(self, positions: Int64) -> Float32:
+        """Power mel around positions from the window's start, shape ``(128, len(positions))``."""
+        return spectra_at(self.samples, ANALYSIS_RATE, positions + self.origin, N_FFT, N_MELS)
+
+    def stretch(self, first: int, last: int) -> Float32:
+        """Samples from `first` to `last`, from the window's start; silence beyond what is held."""
+        start, stop = first + self.origin, last + self.origin
+        held = self.samples[max(0, start) : max(0, stop)]
+        missing = max(0, min(stop, 0) - start), max(0, stop - max(start, self.samples.size))
+        return np.pad(held, missing) if any(missing) else held
+
+
+def analyse(samples: Float32, grid: Int64, origin: int = MARGIN, hops: Int64 = HOPS) -> Analysis:
+    """Make a window ready for joining (see `Analysis`).
+
+    Raises
+    ------
+    ValueError
+        When the samples do not hold the window and its margins.
+    """
+    if origin < MARGIN or samples.shape[0] < origin + WINDOW + MARGIN:
+        raise ValueError(f"{samples.shape} does not hold a window and {MARGIN} samples on either side of it")
+    return Analysis(samples, grid, origin, hops)

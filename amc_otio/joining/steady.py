@@ -1,0 +1,60 @@
+"""The steadiest point near the best one: where both sounds change least, among the pairs with a high inner product.
+
+Max-SS (section 2.4) finds loud moments that have the same spectrum, and within a loud stretch it takes the single
+highest, which may lie on the very edge of an event. A splice is heard where the sound changes: so of the pairs that are
+nearly as high, the one is taken at which both sounds stay most as they are. Two silences would be steadier still, and
+be no match cut; hence only near the highest. That beat both Max-SS and points at masking onsets (docs/joining.md).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amc_otio.joining.analysis import Spectra
+from amc_otio.joining.spectra import best_pair, decibels
+
+FloatArray = NDArray[np.float64]
+
+WITHIN_DB: Final = 6.0
+"""Pairs whose inner product is this far below the highest are looked at."""
+SPLICE_WEIGHT: Final = 0.3
+"""What a decibel of difference across the splice counts beside one of change within either sound."""
+
+
+def unsteadiness(outgoing: Spectra, incoming: Spectra) -> FloatArray:
+    """What each pair of points costs, in dB.
+
+    The change of the outgoing sound across i, that of the incoming sound across j, and `SPLICE_WEIGHT` times the
+    difference between what comes before i and what comes after j; each a root mean square over bands, level included.
+
+    Parameters
+    ----------
+    outgoing, incoming
+        Spectra around ``t_q`` and ``t_m`` points.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape ``(t_q, t_m)``.
+    """
+    before_q, after_q = decibels(outgoing.before), decibels(outgoing.after)
+    before_m, after_m = decibels(incoming.before), decibels(incoming.after)
+    change_q = np.sqrt(np.mean((after_q - before_q) ** 2, axis=0))
+    change_m = np.sqrt(np.mean((after_m - before_m) ** 2, axis=0))
+    squares = np.mean(before_q**2, axis=0)[:, None] + np.mean(after_m**2, axis=0)[None, :]
+    splice = np.sqrt(np.maximum(squares - 2.0 * (before_q.T @ after_m) / before_q.shape[0], 0.0))
+    return np.asarray(change_q[:, None] + change_m[None, :] + SPLICE_WEIGHT * splice)
+
+
+def steadiest(products: FloatArray, cost: FloatArray, allowed: NDArray[np.bool_]) -> tuple[int, int] | None:
+    """The pair that costs least among those within `WITHIN_DB` of the highest allowed inner product.
+
+    None when no pair is allowed.
+    """
+    highest = best_pair(products, allowed)
+    if highest is None:
+        return None
+    return best_pair(-cost, allowed & (products >= products[highest] * 10.0 ** (-WITHIN_DB / 10.0)))
