@@ -101,6 +101,9 @@ class JoinSettings:
     fade_s: float = 0.25
     """Length of a fixed crossfade, for the method ``crossfade``."""
     max_fade_s: float = WINDOW_S
+    max_gain_db: float = 0.0
+    """Most that the incoming sound is turned up or down to match the outgoing one's level over the fade, in dB; 0
+    matches no level."""
 
 
 @dataclass(frozen=True)
@@ -228,6 +231,7 @@ _BOUNDS: Final[dict[str, tuple[float, float]]] = {
     "join.phi": (1e-6, 1e6),
     "join.fade_s": (0, 10),
     "join.max_fade_s": (0, 10),
+    "join.max_gain_db": (0, MOST_GAIN_DB),
     "edit.length_s": (0.02, 3600),
     "edit.min_frames": (1, 1000),
     "train.frames": (2, 1000),
