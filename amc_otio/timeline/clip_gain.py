@@ -24,10 +24,18 @@ from amc_otio.timeline.rational import end, exact_rate, seconds
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a ramp: whether it is in the file, and what an editor should know ("" is nothing)."""
+    """What became of a ramp.
+
+    Attributes
+    ----------
+    written
+        Whether the file is going to hold it.
+    note
+        What an editor should know, as it goes on after "the level match of A1:1"; empty is nothing.
+    """
 
     written: bool
-    why: str = ""
+    note: str = ""
 
 
 Recipe = Callable[[otio.core.Item, Ramp], Outcome]
@@ -69,11 +77,12 @@ def _put(item: otio.core.Item, ramp: Ramp, recipe: Recipe) -> Outcome:
 
 
 def _nowhere(item: otio.core.Item, ramp: Ramp, suffix: str) -> Outcome:
-    return Outcome(False, f"{suffix} has no clip gain that an editor reads")
+    return Outcome(False, f"{_BOUNCE}: {suffix} has no clip gain that an editor reads")
 
 
-_NEST: Final = Outcome(False, "the level of a nest is left alone")
-_KEYED: Final = Outcome(False, "the clip has a keyframed level of its own")
+_BOUNCE: Final = "is only in a bounce (--bounce)"
+_NEST: Final = Outcome(False, f"{_BOUNCE}: the level of a nest is left alone")
+_KEYED: Final = Outcome(False, f"{_BOUNCE}: the clip has a keyframed level of its own")
 
 
 def _media_end(item: otio.core.Item) -> Fraction | None:
@@ -218,11 +227,14 @@ def _resolve(item: otio.core.Item, ramp: Ramp, rate: Fraction) -> Outcome:
         item.effects.append(otio.schema.Effect("", effect_name="Resolve Effect", metadata={_RESOLVE: effect}))
     else:
         item.effects[place].metadata[_RESOLVE] = effect
-    return Outcome(True, "only DaVinci Resolve knows the clip volume that is written")
+    if level + max(gain for _, gain in keys) > _LOUDEST_RESOLVE:
+        return _limited(True, f"{_LOUDEST_RESOLVE:g} dB", "DaVinci Resolve")
+    return Outcome(True, f"is written as DaVinci Resolve's clip volume; for any other reader it {_BOUNCE}")
 
 
 def _limited(beyond: bool, most: str, suffix: str) -> Outcome:
-    return Outcome(True, f"the clip gain of {suffix} ends at {most}" if beyond else "")
+    note = f"is written up to {most}, where the clip gain of {suffix} ends; whole it {_BOUNCE}"
+    return Outcome(True, note if beyond else "")
 
 
 def _number(value: Any, otherwise: float) -> float:
@@ -245,24 +257,26 @@ def _plain(value: Any) -> Any:
         return value
 
 
+_MOST_NAMED: Final = 6
+
+
 def notes_of(outcomes: list[tuple[str, float, Outcome]]) -> tuple[str, ...]:
-    """What to tell an editor of the level matches: the joins by name, under each reason once.
+    """What to tell an editor of the level matches: each note once, with the joins that it is about.
 
     Parameters
     ----------
     outcomes
         Name of the join, its gain in dB and what became of it; once for each track.
     """
-    grouped: dict[tuple[bool, str], dict[str, float]] = {}
+    grouped: dict[str, dict[str, float]] = {}
     for name, gain, outcome in outcomes:
-        if outcome.why:
-            grouped.setdefault((outcome.written, outcome.why), {})[name] = gain
+        if outcome.note:
+            grouped.setdefault(outcome.note, {})[name] = gain
     notes = []
-    for (written, why), joins in grouped.items():
-        named = [f"{name} ({gain:+.1f} dB)" for name, gain in list(joins.items())[:6]]
+    for note, joins in grouped.items():
+        named = [f"{name} ({gain:+.1f} dB)" for name, gain in list(joins.items())[:_MOST_NAMED]]
         more = f" and {len(joins) - len(named)} more" if len(joins) > len(named) else ""
-        where = "in full only in a bounce" if written else "only in a bounce"
-        notes.append(f"the level match of {', '.join(named)}{more} is {where} (--bounce): {why}")
+        notes.append(f"the level match of {', '.join(named)}{more} {note}")
     return tuple(notes)
 
 
