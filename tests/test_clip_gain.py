@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import xml.etree.ElementTree as ElementTree
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from timelines import clip, span, stack, timeline, track
 
 from amc_otio.config import MOST_GAIN_DB, Settings
 from amc_otio.joining.fades import Blend, level_envelope
+from amc_otio.timeline import clip_gain
 from amc_otio.timeline.apply import Applied, apply_edits
 from amc_otio.timeline.clip_gain import recipe_for
 from amc_otio.timeline.edits import Edit, RetrievedShot, TrackCut
@@ -263,8 +265,6 @@ def test_stereo_pairs_and_retrieved_shots_have_it_on_every_sound_track(tmp_path:
 
 
 def test_what_a_writer_drops_is_told(tmp_path: Path) -> None:
-    from amc_otio.timeline import clip_gain
-
     made = applied(two_shots(), ".xml", edit()).timeline
     bare = applied(two_shots(), ".xml", edit(gain=0.0)).timeline
     assert clip_gain.what_was_lost(made, made, Path("x.xml")) == ()
@@ -279,8 +279,6 @@ def test_what_a_writer_drops_is_told(tmp_path: Path) -> None:
 
 def bindings(file: Path) -> list[list[tuple[int, float]]]:
     """Keyframes of every volume binding in an .xges file: nanoseconds of the media, and dB."""
-    import xml.etree.ElementTree as ElementTree
-
     found = []
     for binding in ElementTree.fromstring(file.read_text(encoding="utf-8")).iter("binding"):
         assert (binding.get("property"), binding.get("type"), binding.get("mode")) == ("volume", "direct", "1")
