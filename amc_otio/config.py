@@ -105,8 +105,12 @@ class JoinSettings:
     fade_s: float = 0.25
     """Length of a fixed crossfade, for the method ``crossfade``."""
     max_fade_s: float = WINDOW_S
+    search_s: float = 0.0
+    """How far before and after the two windows a point is looked for too, as far as clips and handles allow; 0 is in
+    the windows alone, as in the paper."""
     max_gain_db: float = 0.0
-    """Most that a sound is turned up or down to match the other over the fade, in dB; 0 leaves levels alone."""
+    """Most that the incoming sound is turned up or down to match the outgoing one's level over the fade, in dB; 0
+    matches no level."""
 
 
 @dataclass(frozen=True)
@@ -234,6 +238,7 @@ _BOUNDS: Final[dict[str, tuple[float, float]]] = {
     "join.phi": (1e-6, 1e6),
     "join.fade_s": (0, 10),
     "join.max_fade_s": (0, 10),
+    "join.search_s": (0, 60),
     "join.max_gain_db": (0, MOST_GAIN_DB),
     "edit.length_s": (0.02, 3600),
     "edit.min_frames": (1, 1000),

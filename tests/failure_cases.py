@@ -371,6 +371,7 @@ COMMAND_LINE = _group(
     ("a negative fade", MATCH + " --fade -1", USAGE, ("--fade", "out of range", "give a number")),
     ("a fade of NaN", MATCH + " --fade nan", USAGE, ("--fade", "nan", "give a number")),
     ("phi of zero", MATCH + " --phi 0", USAGE, ("--phi", "out of range", "give a number")),
+    ("a level match of 100 dB", MATCH + " --max-gain 100", USAGE, ("--max-gain", "out of range", "from 0 to 24")),
     ("an infinite neighbourhood", MATCH + " --neighbourhood inf", USAGE, ("--neighbourhood", "give a number")),
     ("a length of zero", MATCH + " --mode insert --length 0", USAGE, ("--length", "give a number")),
     ("a frame rate of zero", MATCH + " --rate 0", USAGE, ("--rate 0", "no frame rate", "write 25")),
@@ -1054,8 +1055,8 @@ FILES_OF_PROPOSALS = _group(
         "of a later version",
         APPLY,
         PROPOSALS,
-        ("p.json", "version 3", "propose again"),
-        {"prepare": _put("version", to=3)},
+        ("p.json", "version 99", "propose again"),
+        {"prepare": _put("version", to=99)},
     ),
     (
         "a field too many",

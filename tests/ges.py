@@ -53,8 +53,15 @@ def render(timeline: otio.schema.Timeline, folder: Path, media: dict[str, Path] 
             reference.target_url = Path(reference.target_url).resolve().as_uri()
         start = reference.available_range.start_time
         clip.source_range = otio.opentime.TimeRange(clip.source_range.start_time - start, clip.source_range.duration)
-    source, target = folder / "ges.otio", folder / "ges.wav"
+    source = folder / "ges.otio"
     copy.to_json_file(str(source))
+    return render_file(source)
+
+
+def render_file(source: Path) -> np.ndarray:
+    """Render the sound of a file that the engine reads, as it is: shape (2, n) at 48 kHz."""
+    target = source.with_name("ges.wav")
+    target.unlink(missing_ok=True)
     environment = {**os.environ, "PYTHONPATH": sysconfig.get_paths()["purelib"]}
     done = subprocess.run(
         ["timeout", "90", "ges-launch-1.0", "--load", str(source), "-o", target.as_uri(), "-f", FORMAT],

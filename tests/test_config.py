@@ -62,3 +62,18 @@ def test_weights_of_amc_toml_are_those_of_its_own_representation(tmp_path: Path)
     assert settings("--representation", "split-and-contrast").match.weights == "m.safetensors"
     assert settings("--representation", "mel").match.weights == ""
     assert settings("--representation", "clap", "--weights", "mine").match.weights == "mine"
+
+
+def test_no_level_is_matched_unless_a_limit_is_set(tmp_path: Path):
+    def limit(*more: str) -> float:
+        line = ["match", str(tmp_path / "edit.otio"), "-o", str(tmp_path / "new.otio"), *more]
+        return settings_of(build_parser().parse_args(line)).join.max_gain_db
+
+    assert limit() == 0
+    assert limit("--max-gain", "4.5") == 4.5
+    (tmp_path / "amc.toml").write_text("[join]\nmax_gain_db = 3\n")
+    assert limit() == 3
+    assert limit("--max-gain", "0") == 0
+    for text in ("-1", "24.5", "nan"):
+        with pytest.raises(UsageError, match="out of range"):
+            limit("--max-gain", text)

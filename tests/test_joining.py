@@ -136,7 +136,7 @@ def test_baselines_meet_at_the_edit_point():
 
 def test_what_clamps_the_fade_is_recorded():
     q, m = analyse(noise(WINDOW + 2 * MARGIN), FRAMES_24), analyse(noise(WINDOW + 2 * MARGIN, 1), FRAMES_24)
-    join = find_join(q, m, wide_bounds(), JoinSettings())
+    join = find_join(q, m, wide_bounds(), JoinSettings(method="paper"))
     assert join is not None
     assert join.clamped_by == ("window",)
     assert join.fade_before + join.fade_after == WINDOW

@@ -131,7 +131,7 @@ records = st.one_of(
     st.builds(
         Settings,
         st.builds(MatchSettings, names, names, whole, names, numbers, st.booleans(), whole, numbers, numbers, numbers),
-        st.builds(JoinSettings, names, numbers, names, numbers, numbers, numbers),
+        st.builds(JoinSettings, names, numbers, names, numbers, numbers, numbers, numbers),
         st.builds(EditSettings, names, st.booleans(), st.booleans(), numbers, names, names, whole),
     ),
 )

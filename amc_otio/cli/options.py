@@ -182,6 +182,13 @@ def joining(parser: argparse.ArgumentParser) -> None:
         choices=CONVENTIONS,
         help=f"spectra on which equation (2) is evaluated (default: {join.convention})",
     )
+    group.add_argument(
+        "--max-gain",
+        metavar="DB",
+        type=float,
+        help="match the incoming sound's level over the fade, by so many dB at most; 0 is not at all "
+        f"(default: {join.max_gain_db:g})",
+    )
 
 
 def editing(parser: argparse.ArgumentParser) -> None:

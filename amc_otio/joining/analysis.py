@@ -96,14 +96,26 @@ class Analysis:
         return np.pad(held, missing) if any(missing) else held
 
 
-def analyse(samples: Float32, grid: Int64, origin: int = MARGIN, hops: Int64 = HOPS) -> Analysis:
+def analyse(samples: Float32, grid: Int64, reach: int = 0) -> Analysis:
     """Make a window ready for joining (see `Analysis`).
+
+    Parameters
+    ----------
+    samples
+        The window with its margins, and `reach` samples beyond them on either side.
+    grid
+        Positions that can be cut.
+    reach
+        How far beyond the window a point is looked for too.
 
     Raises
     ------
     ValueError
-        When the samples do not hold the window and its margins.
+        When the samples are not so many.
     """
-    if origin < MARGIN or samples.shape[0] < origin + WINDOW + MARGIN:
-        raise ValueError(f"{samples.shape} does not hold a window and {MARGIN} samples on either side of it")
-    return Analysis(samples, grid, origin, hops)
+    expected = WINDOW + 2 * (MARGIN + reach)
+    if samples.shape != (expected,):
+        raise ValueError(f"expected {expected} samples, got {samples.shape}")
+    beyond = reach // HOP
+    hops = np.arange(-beyond * HOP, WINDOW + beyond * HOP + 1, HOP, dtype=np.int64) if beyond else HOPS
+    return Analysis(samples, grid, MARGIN + reach, hops)

@@ -40,8 +40,8 @@ class Grid:
         return Fraction(int(self.frames[position])) / self.rate
 
 
-def frame_grid(rate: Fraction, origin: Fraction, length: int) -> Grid:
-    """All frames within a window.
+def frame_grid(rate: Fraction, origin: Fraction, length: int, reach: int = 0) -> Grid:
+    """All frames within a window and `reach` samples on either side of it.
 
     Parameters
     ----------
@@ -51,11 +51,13 @@ def frame_grid(rate: Fraction, origin: Fraction, length: int) -> Grid:
         Where frame 0 lies, in samples from the window's start (may be outside).
     length
         Samples of the window; both ends belong to it.
+    reach
+        How far beyond the window points are looked for.
     """
     per_frame = Fraction(ANALYSIS_RATE) / rate
     step = max(1, ceil(FINEST / per_frame))
-    first = ceil(-origin / per_frame / step) * step
-    last = floor((length - origin) / per_frame / step) * step
+    first = ceil((-reach - origin) / per_frame / step) * step
+    last = floor((length + reach - origin) / per_frame / step) * step
     frames = np.arange(first, last + 1, step, dtype=np.int64)
     samples = np.array([round(origin + int(f) * per_frame) for f in frames], dtype=np.int64)
     return Grid(samples, frames, rate)

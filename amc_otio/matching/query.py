@@ -68,6 +68,7 @@ def make_query(
     placement: str,
     sample_rate: int,
     silence_dbfs: float,
+    reach: int = 0,
 ) -> Query:
     """Read the sound at an edit point.
 
@@ -81,6 +82,8 @@ def make_query(
         ``before``, ``around`` or ``after`` the edit point.
     sample_rate
         The representation's.
+    reach
+        Samples beyond the window in which a point is looked for too.
 
     Raises
     ------
@@ -97,17 +100,17 @@ def make_query(
             f"the tail handle lacks {missing / ANALYSIS_RATE:.2f} s for a query {placement} the edit point",
             "use --query before",
         )
-    samples = read_window(sound, start)
+    samples = read_window(sound, start, reach)
     # The clip's own sound only: what lies before its in point is not on the timeline.
-    samples[: max(0, MARGIN + used_from - start)] = 0.0
+    samples[: max(0, MARGIN + reach + used_from - start)] = 0.0
     window = read_at(sound, start, sample_rate)
     window[: max(0, round((used_from - start) * sample_rate / ANALYSIS_RATE))] = 0.0
-    grid = frame_grid(rate, Fraction(edit_point), WINDOW)
+    grid = frame_grid(rate, Fraction(edit_point), WINDOW, reach)
     return Query(
         sound=sound,
         start=start,
         window=window,
-        analysis=analyse(samples, grid.samples),
+        analysis=analyse(samples, grid.samples, reach),
         grid=grid,
         outgoing=Outgoing(edit_point, sound.length - start),
         loudness=float(batch_loudness(window[None], sample_rate)[0]),
@@ -115,9 +118,10 @@ def make_query(
     )
 
 
-def read_window(sound: Sound, start: int) -> NDArray[np.float32]:
-    """A window at 48 kHz with its margins; zeros outside the file."""
-    return decode_mono(sound.path, start - MARGIN, WINDOW + 2 * MARGIN, ANALYSIS_RATE, sound.channels)
+def read_window(sound: Sound, start: int, reach: int = 0) -> NDArray[np.float32]:
+    """A window at 48 kHz with its margins, and `reach` samples beyond them; zeros outside the file."""
+    around = MARGIN + reach
+    return decode_mono(sound.path, start - around, WINDOW + 2 * around, ANALYSIS_RATE, sound.channels)
 
 
 def read_at(sound: Sound, start: int, sample_rate: int) -> NDArray[np.float32]:

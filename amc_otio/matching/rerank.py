@@ -137,8 +137,8 @@ class Ear:
     def compare(self, samples: NDArray[np.float32], loudness: float) -> Comparison:
         """Compare a window, given with its margins and its loudness in LUFS."""
         if self._outgoing is None:
-            self._outgoing = _describe(self._query.analysis.samples, self._query.loudness)
-        match = _describe(samples, loudness)
+            self._outgoing = _describe(self._query.analysis.stretch(0, WINDOW), self._query.loudness)
+        match = _describe(samples[MARGIN : MARGIN + WINDOW], loudness)
         agreed = agreements(self._outgoing, match)
         timbre, pitch, rhythm, step = (
             round(float(a[0]), 6) for a in (agreed.timbre, agreed.pitch, agreed.rhythm, agreed.loudness)
@@ -146,5 +146,5 @@ class Ear:
         return Comparison(timbre, pitch, rhythm, step, reasons(self._outgoing, match, agreed))
 
 
-def _describe(samples: NDArray[np.float32], loudness: float) -> Descriptors:
-    return describe(samples[None, MARGIN : MARGIN + WINDOW], np.array([loudness]))
+def _describe(window: NDArray[np.float32], loudness: float) -> Descriptors:
+    return describe(window[None], np.array([loudness]))

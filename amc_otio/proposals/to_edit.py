@@ -57,6 +57,8 @@ def edit_of(proposal: Proposal, candidate: Candidate, settings: Settings, rate: 
         fade_before=before,
         fade_after=after,
         ripple=edit.ripple,
+        gain_db=join.gain_db,
+        glide=Fraction(join.glide, ANALYSIS_RATE),
         summary=(
             f"{media.name} at {float(candidate.in_time - media.start):.3f} s, "
             f"similarity {similarity:.3f}, fade {fade_ms:.0f} ms"

@@ -7,15 +7,17 @@ out from the end of the timeline to its start, so that earlier child indexes sta
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Final
 
 import opentimelineio as otio
 
 from amc_otio.errors import TimelineError
+from amc_otio.timeline.clip_gain import Outcome, Recipe, notes_of, recipe_for
 from amc_otio.timeline.conflicts import Conflicts, footprint
 from amc_otio.timeline.edits import Edit, RetrievedShot, TrackCut
+from amc_otio.timeline.gain_ramp import Ramp
 from amc_otio.timeline.rational import RationalTime, TimeRange, exact_rate, from_seconds, seconds
 from amc_otio.timeline.ripple import record_length, shift_after
 from amc_otio.timeline.slots import SAME_TIME, slot_at, track_at
@@ -33,13 +35,31 @@ class Applied:
     notes: tuple[str, ...]
 
 
-def apply_edits(timeline: otio.schema.Timeline, edits: Sequence[Edit], rate: Fraction) -> Applied:
+@dataclass(frozen=True)
+class _Levels:
+    """How the format carries a level match, and what became of each."""
+
+    recipe: Recipe
+    outcomes: list[tuple[str, float, Outcome]] = field(default_factory=list)
+
+    def match(self, edit: Edit, item: otio.core.Item) -> None:
+        """Put the edit's gain on its incoming item, which is a copy."""
+        cut = seconds(item.source_range.start_time)
+        ramp = Ramp.around(cut, edit.fade_before, edit.fade_after, edit.gain_db, edit.glide)
+        self.outcomes.append((edit.name, edit.gain_db, self.recipe(item, ramp)))
+
+
+def apply_edits(
+    timeline: otio.schema.Timeline, edits: Sequence[Edit], rate: Fraction, suffix: str = ".otio"
+) -> Applied:
     """Carry out `edits` on a copy of `timeline`.
 
     Parameters
     ----------
     rate
-        The timeline's edit rate, for markers.
+        The timeline's edit rate, for markers and keyframes.
+    suffix
+        Of the file that it is going to be written to: each format has its own clip gain, or none.
 
     Raises
     ------
@@ -51,13 +71,15 @@ def apply_edits(timeline: otio.schema.Timeline, edits: Sequence[Edit], rate: Fra
     records: list[Record] = []
     notes: list[str] = []
     in_order = sorted(edits, key=lambda e: (e.record_time, e.name))
-    changes = {edit.name: _apply_one(new, edit, rate, records, notes) for edit in reversed(in_order)}
+    levels = _Levels(recipe_for(suffix, timeline, rate))
+    changes = {edit.name: _apply_one(new, edit, levels, records, notes) for edit in reversed(in_order)}
     moved = Fraction(0)
     for edit in in_order:
         records.append(add_marker(new, _marker(edit, edit.record_time + edit.cut_shift + moved, rate)))
         if edit.ripple and len(edit.cuts[0].track_path) == 1:
             moved += changes[edit.name]
-    return Applied(new, tuple(records), tuple(notes))
+    # Edits were made from the last to the first; an editor reads of them in the timeline's order.
+    return Applied(new, tuple(records), (*notes, *notes_of(levels.outcomes[::-1])))
 
 
 def _check_conflicts(timeline: otio.schema.Timeline, edits: Sequence[Edit]) -> None:
@@ -75,7 +97,7 @@ def _check_conflicts(timeline: otio.schema.Timeline, edits: Sequence[Edit]) -> N
 
 
 def _apply_one(
-    timeline: otio.schema.Timeline, edit: Edit, rate: Fraction, records: list[Record], notes: list[str]
+    timeline: otio.schema.Timeline, edit: Edit, levels: _Levels, records: list[Record], notes: list[str]
 ) -> Fraction:
     """Carry out one edit; return how many seconds longer its tracks are."""
     link = _new_link_group(timeline, edit)
@@ -98,7 +120,7 @@ def _apply_one(
         edited.add(cut.track_path)
         before = record_length(track)
         position = sounds.index(cut.track_path) if is_audio else None
-        records.append(_cut_track(timeline, cut, edit, length, position, link))
+        records.append(_cut_track(timeline, cut, edit, length, position, link, levels))
         change = record_length(track) - before
     if edit.ripple and abs(change) > SAME_TIME:
         shifted, warnings = shift_after(timeline, own.track_path[:-1], edited, cut_time, change)
@@ -114,6 +136,7 @@ def _cut_track(
     own_length: Fraction | None,
     position: int | None,
     link: int | None,
+    levels: _Levels,
 ) -> Record:
     """Make the cut on one track.
 
@@ -128,6 +151,7 @@ def _cut_track(
     new: list[otio.core.Composable] = [_trimmed(outgoing, Fraction(0), slot.outgoing + shift)]
     if position is not None and (edit.fade_before or edit.fade_after):
         new.append(_transition(edit, _rate_of(outgoing)))
+    arriving = len(new)
 
     if edit.mode == "align":
         if incoming is None:
@@ -153,6 +177,8 @@ def _cut_track(
             if rest > 0:
                 assert slot.incoming is not None
                 new.append(_trimmed(incoming, slot.incoming - rest, rest))
+    if position is not None:
+        levels.match(edit, new[arriving])
     count = 1 if incoming is None else 2
     return replace_children(timeline, cut.track_path, cut.index, count, new)
 

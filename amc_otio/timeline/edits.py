@@ -74,6 +74,10 @@ class Edit:
         One line for the marker.
     metadata
         What ``metadata["amc_otio"]`` says of the join; JSON values only.
+    gain_db
+        What the incoming sound is turned up by over the fade; 0 writes no clip gain.
+    glide
+        Seconds after the fade over which that gain returns to 0 dB.
     """
 
     name: str
@@ -89,3 +93,5 @@ class Edit:
     ripple: bool
     summary: str
     metadata: dict[str, Any] = field(default_factory=dict)
+    gain_db: float = 0.0
+    glide: Fraction = Fraction(0)

@@ -16,6 +16,7 @@ from urllib.parse import quote, unquote
 import opentimelineio as otio
 
 from amc_otio.errors import OutputError
+from amc_otio.timeline import clip_gain
 from amc_otio.timeline.equality import fields, same_fields
 from amc_otio.timeline.metadata import items_of, lookup
 from amc_otio.timeline.undo import METADATA_KEY, Record, external_references, retarget
@@ -178,7 +179,8 @@ def staged(timeline: otio.schema.Timeline, path: Path) -> Iterator[Stage]:
         temporary = folder / path.name
         read = _write_and_read(timeline, temporary, path)
         _sync(temporary)
-        yield Stage(temporary, path, what_was_lost(timeline, read, path.suffix))
+        lost = what_was_lost(timeline, read, path.suffix) + clip_gain.what_was_lost(timeline, read, temporary)
+        yield Stage(temporary, path, lost)
     except OSError as error:
         raise OutputError(
             path, f"cannot be written ({error.strerror or error})", "free space or choose another folder"
@@ -195,6 +197,7 @@ def _write_and_read(timeline: otio.schema.Timeline, temporary: Path, path: Path)
         else:
             bundled = _with_absolute_media(timeline, path.parent) if arguments else timeline
             otio.adapters.write_to_file(bundled, str(temporary), **arguments)
+            clip_gain.finish(temporary)
         read = otio.adapters.read_from_file(str(temporary))
     except Exception as error:
         reason = str(error).strip() or type(error).__name__
