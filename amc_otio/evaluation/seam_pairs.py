@@ -134,7 +134,7 @@ def one_period(samples: FloatArray, form: str) -> FloatArray:
     numpy.ndarray
         As long as `samples` for a one-shot, 30 ms shorter for a continuous sound; its end leads to its beginning.
     """
-    period = samples.copy()
+    period: FloatArray = samples.copy()
     if form == "continuous":
         rise = np.sqrt((np.arange(_FADE) + 0.5) / _FADE)
         period = period[:-_FADE]
@@ -152,4 +152,4 @@ def sounding(period: FloatArray) -> NDArray[np.int64]:
     energy = sums[places + _SPAN] - sums[places]
     if energy.max() < 1e-8:
         return places[:0]
-    return places[energy > energy.max() * 10.0 ** (-_RANGE_DB / 10.0)]
+    return np.asarray(places[energy > energy.max() * 10.0 ** (-_RANGE_DB / 10.0)])

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amc_otio.config import ANALYSIS_RATE
-from amc_otio.evaluation.seam import MEASURES, Floors, Profile, measures_at
+from amc_otio.evaluation.seam import Floors, Profile, measures_at
 
 FloatArray = NDArray[np.float64]
 
@@ -84,7 +84,16 @@ def naturalness(values: FloatArray, uncut: Uncut) -> FloatArray:
 
 
 def stand_in_score(natural: FloatArray) -> FloatArray:
-    """Return the stand-in score, 0 to 3, of ``k`` moments from their naturalness, shape ``(6, k)``: shape ``(k,)``."""
-    if len(natural) != len(MEASURES):
-        raise ValueError(f"expected {len(MEASURES)} measures, got {len(natural)}")
+    """Return the stand-in score, 0 to 3, of moments from the naturalness of each measure.
+
+    Parameters
+    ----------
+    natural
+        Shape ``(measures, ...)``: all six, unless what a score would be without one is to be seen.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape ``(...)``.
+    """
     return np.asarray(3.0 * np.minimum(1.0, 2.0 * natural.mean(axis=0)))

@@ -15,13 +15,13 @@ from functools import partial
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from amc_otio.config import ANALYSIS_RATE, HOP, JoinSettings
 from amc_otio.errors import UsageError
 from amc_otio.evaluation.intervals import bootstrap
 from amc_otio.evaluation.seam import AROUND, MEASURES, NEEDED, STEP, Profile, floors, measures_at, profile
-from amc_otio.evaluation.seam_scenes import CONTEXT, Plan, Scene, levelled
+from amc_otio.evaluation.seam_scenes import Plan, Scene, levelled
 from amc_otio.evaluation.seam_score import naturalness, stand_in_score, uncut_moments, window_moments
 from amc_otio.joining.fades import place
 from amc_otio.joining.join import MARGIN, WINDOW, Analysis, Bounds, Join, analyse, find_join
@@ -100,27 +100,34 @@ class Judged:
 
 @dataclass(frozen=True)
 class Results:
-    """What all scenes gave; the arrays of `Judged`, stacked over scenes."""
+    """What all scenes gave. The arrays are those of `Judged`, stacked over scenes."""
 
     labels: tuple[str, ...]
-    names: tuple[str, ...]
-    groups: tuple[str, ...]
-    kinds: tuple[str, ...]
-    forms: tuple[str, ...]
-    raw: FloatArray
-    natural: FloatArray
-    score: FloatArray
-    fade_s: FloatArray
-    truth_db: FloatArray
+    scenes: tuple[Judged, ...]
 
-    def part(self, keep: NDArray[np.bool_]) -> Results:
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The group of each scene."""
+        return tuple(scene.group for scene in self.scenes)
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """The form of each scene."""
+        return tuple(scene.form for scene in self.scenes)
+
+    @property
+    def natural(self) -> FloatArray:
+        """Shape ``(scenes, m + 1, 6)``."""
+        return np.stack([scene.natural for scene in self.scenes])
+
+    @property
+    def score(self) -> FloatArray:
+        """Shape ``(scenes, m + 1)``."""
+        return np.stack([scene.score for scene in self.scenes])
+
+    def part(self, keep: ArrayLike) -> Results:
         """Return the results of some scenes, by a mask of shape ``(scenes,)``."""
-        picked = np.flatnonzero(keep)
-        return Results(
-            self.labels,
-            *(tuple(texts[i] for i in picked) for texts in (self.names, self.groups, self.kinds, self.forms)),
-            *(array[picked] for array in (self.raw, self.natural, self.score, self.fade_s, self.truth_db)),
-        )
+        return Results(self.labels, tuple(self.scenes[i] for i in np.flatnonzero(np.asarray(keep, np.bool_))))
 
 
 @dataclass(frozen=True)
@@ -139,6 +146,8 @@ class Summary:
         Mean stand-in score with its 95 % interval.
     ahead, ahead_low, ahead_high
         Mean difference of the score from the baseline's on the same scenes, with its interval.
+    mean, mean_low, mean_high
+        Mean naturalness over all measures, which the score caps at 0.5, with its interval.
     fade_mean_s, fade_s
         Mean fade length, and its 5th, 50th and 95th percentile.
     truth_db
@@ -155,6 +164,9 @@ class Summary:
     ahead: float
     ahead_low: float
     ahead_high: float
+    mean: float
+    mean_low: float
+    mean_high: float
     fade_mean_s: float
     fade_s: tuple[float, float, float]
     truth_db: float | None
@@ -175,7 +187,8 @@ def frame_grid(fps: float | None) -> IntArray:
         return np.arange(0, WINDOW + 1, HOP, dtype=np.int64)
     if not 1.0 <= fps <= 1000.0:
         raise UsageError("frame rate", f"{fps:g} is out of range", "give frames a second, 24 say")
-    return np.rint(np.arange(0, int(fps + 1e-9) + 1) * (ANALYSIS_RATE / fps)).astype(np.int64)
+    frames = np.arange(0, int(fps + 1e-9) + 1)
+    return np.asarray(np.rint(frames * (ANALYSIS_RATE / fps)), np.int64)
 
 
 def judge(
@@ -215,11 +228,7 @@ def judge(
         found = [judged for judged in map(one, plans) if judged is not None]
     if not found:
         raise UsageError("scenes", "none is left to be joined", "give more recordings")
-    return Results(
-        (*(method.label for method in methods), UNCUT),
-        *(tuple(getattr(judged, name) for judged in found) for name in ("name", "group", "kind", "form")),
-        *(np.stack([getattr(j, name) for j in found]) for name in ("raw", "natural", "score", "fade_s", "truth_db")),
-    )
+    return Results((*(method.label for method in methods), UNCUT), tuple(found))
 
 
 def _check(methods: Sequence[Method]) -> None:
@@ -389,43 +398,38 @@ def summarise(results: Results, baseline: str = PAPER[-1].label, *, seed: int = 
     """
     if baseline not in results.labels:
         raise UsageError(baseline, "names no method", f"the methods are {', '.join(results.labels)}")
-    ahead = results.score - results.score[:, [results.labels.index(baseline)]]
-    ends = bootstrap(np.concatenate([results.score, ahead], axis=1), results.groups, seed=seed)
+    score, natural = results.score, results.natural
+    raw, fade_s, truth_db = (
+        np.stack([getattr(scene, name) for scene in results.scenes]) for name in ("raw", "fade_s", "truth_db")
+    )
+    ahead = score - score[:, [results.labels.index(baseline)]]
+    mean = natural.mean(axis=2)
+    ends = bootstrap(np.concatenate([score, ahead, mean], axis=1), results.groups, seed=seed)
     count = len(results.labels)
     rows = []
     for i, label in enumerate(results.labels):
-        fades = results.fade_s[:, i]
-        truth = results.truth_db[:, i]
+        (low, high), (ahead_low, ahead_high), (mean_low, mean_high) = (
+            (float(ends[0, column]), float(ends[1, column])) for column in (i, count + i, 2 * count + i)
+        )
+        short, usual, long = (float(x) for x in np.percentile(fade_s[:, i], (5, 50, 95)))
         rows.append(
             Summary(
-                label,
-                len(results.names),
-                dict(zip(MEASURES, map(float, results.raw[:, i].mean(axis=0)), strict=True)),
-                dict(zip(MEASURES, map(float, results.natural[:, i].mean(axis=0)), strict=True)),
-                float(results.score[:, i].mean()),
-                *(float(end) for end in ends[:, i]),
-                float(ahead[:, i].mean()),
-                *(float(end) for end in ends[:, count + i]),
-                float(fades.mean()),
-                tuple(float(x) for x in np.percentile(fades, (5, 50, 95))),
-                None if np.isnan(truth).all() else float(np.nanmean(truth)),
+                label=label,
+                scenes=len(results.scenes),
+                raw=dict(zip(MEASURES, raw[:, i].mean(axis=0).tolist(), strict=True)),
+                natural=dict(zip(MEASURES, natural[:, i].mean(axis=0).tolist(), strict=True)),
+                score=float(score[:, i].mean()),
+                low=low,
+                high=high,
+                ahead=float(ahead[:, i].mean()),
+                ahead_low=ahead_low,
+                ahead_high=ahead_high,
+                mean=float(mean[:, i].mean()),
+                mean_low=mean_low,
+                mean_high=mean_high,
+                fade_mean_s=float(fade_s[:, i].mean()),
+                fade_s=(short, usual, long),
+                truth_db=None if np.isnan(truth_db[:, i]).all() else float(np.nanmean(truth_db[:, i])),
             )
         )
     return rows
-
-
-__all__ = [
-    "CONTEXT",
-    "PAPER",
-    "UNCUT",
-    "Joined",
-    "Judged",
-    "Method",
-    "Results",
-    "Summary",
-    "frame_grid",
-    "join_scene",
-    "judge",
-    "judge_scene",
-    "summarise",
-]
