@@ -38,7 +38,7 @@ MAY = {
     "joining": {"representations"},
     "proposals": {"joining", "timeline"},
     "matching": {"descriptors", "joining", "library", "representations", "media", "timeline", "proposals"},
-    "evaluation": {"library", "representations", "media"},
+    "evaluation": {"joining", "library", "representations", "media"},
 }
 PLAIN = {"errors", "config", "codec"}
 

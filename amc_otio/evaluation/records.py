@@ -28,6 +28,8 @@ class Clip:
         First sample of the second, at 48 kHz from the file's start.
     package, kind
         Where the recording comes from and what it is a sound of; empty where the set does not say.
+    form
+        ``"one-shot"`` or ``"continuous"``; empty where the set does not say.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Clip:
     start: int = 0
     package: str = ""
     kind: str = ""
+    form: str = ""
 
     @property
     def content(self) -> int:

@@ -12,6 +12,8 @@ from amc_otio.errors import MediaError
 from amc_otio.evaluation.records import Clip, LabelledQuery, LabelledSet
 from amc_otio.evaluation.untrusted import FORMAT, bad_line, inside, quoted, read_csv, read_text
 
+_FORMS = {"o": "one-shot", "c": "continuous"}
+
 
 def read_set_folder(folder: Path) -> LabelledSet:
     """Read a set.
@@ -54,7 +56,13 @@ def _read_clips(table: Path) -> tuple[Clip, ...]:
         if not (abs(shift) < 1e9 and shift == round(shift)):
             raise bad_line(table, number, f"has a shift of {quoted(row['shift'])}, which is no number of samples")
         clips[name] = Clip(
-            name, path, content_s, round(shift) % ANALYSIS_RATE, 0, row.get("package", ""), row.get("kind", "")
+            name,
+            path,
+            content_s,
+            round(shift) % ANALYSIS_RATE,
+            package=row.get("package", ""),
+            kind=row.get("kind", ""),
+            form=_FORMS.get(row.get("type", ""), ""),
         )
     if not clips:
         raise MediaError(table, "lists no clip", FORMAT)
