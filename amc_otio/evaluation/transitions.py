@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,8 +23,11 @@ from amc_otio.evaluation.intervals import bootstrap
 from amc_otio.evaluation.seam import AROUND, MEASURES, NEEDED, STEP, Profile, floors, measures_at, profile
 from amc_otio.evaluation.seam_scenes import Plan, Scene, levelled
 from amc_otio.evaluation.seam_score import naturalness, stand_in_score, uncut_moments, window_moments
+from amc_otio.joining.analysis import MARGIN, WINDOW, Analysis, analyse
+from amc_otio.joining.bounds import Bounds
 from amc_otio.joining.fades import place
-from amc_otio.joining.join import MARGIN, WINDOW, Analysis, Bounds, Join, analyse, find_join
+from amc_otio.joining.join import Join, find_join
+from amc_otio.joining.recipes import RECIPES, Recipe
 from amc_otio.joining.render import blend
 
 FloatArray = NDArray[np.float64]
@@ -32,7 +35,6 @@ IntArray = NDArray[np.int64]
 
 UNCUT: Final = "uncut"
 """The name of the ceiling among the methods: the two recordings themselves, measured and scored like a join."""
-_EDIT_POINT: Final = ("concatenate", "crossfade")
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Method:
 
     label: str
     settings: JoinSettings = field(default_factory=JoinSettings)
-    recipe: Any = None
+    recipe: Recipe | None = None
     length: str | float = "own"
 
 
@@ -63,7 +65,7 @@ PAPER: Final = (
     Method("max-ss", JoinSettings(method="max-ss")),
     Method("crossfade .5", JoinSettings(method="crossfade", fade_s=0.5)),
     Method("crossfade .25", JoinSettings(method="crossfade", fade_s=0.25)),
-    Method("max-ss-adaptive", JoinSettings(method="max-ss-adaptive", phi=8.0, convention="power")),
+    Method("max-ss-adaptive", JoinSettings(method="paper")),
 )
 """Table 2's methods in the order of the paper's scores, worst first: 0.821, 1.107, 1.714, 1.750, 2.143."""
 
@@ -316,7 +318,7 @@ def join_scene(
         None when no pair of points can be cut, or too little sound lies around the seam to measure it.
     """
     grid = frame_grid(fps)
-    edit_point = (method.recipe.point == "edit-point") if method.recipe else method.settings.method in _EDIT_POINT
+    edit_point = (method.recipe or RECIPES[method.settings.method]).point == "edit-point"
     out_grid, in_grid = (np.array([WINDOW]), np.array([0])) if edit_point else (grid, grid)
     usable = scene.outgoing.copy()
     usable[scene.outgoing_until :] = 0.0
@@ -338,7 +340,7 @@ def join_scene(
         return None
     out_at = scene.outgoing_at + found.out_point
     in_at = scene.incoming_at + found.in_point + found.slip
-    whole = blend(usable[None], scene.incoming[None], out_at, in_at, found.blend)[0]
+    whole = blend(usable[None], scene.incoming[None], out_at, in_at, found.bounced)[0]
     moment = out_at + (found.fade_after - found.fade_before) // 2
     # Cut so that the seam lies on the grid of the spectra.
     start = max(moment % STEP, moment - (AROUND + 12 * STEP))
@@ -366,8 +368,7 @@ def _find(
     if recipe is not None:
         if wanted is not None:
             recipe = dataclasses.replace(recipe, fade="fixed")
-        more: dict[str, Any] = {"recipe": recipe}
-        return find_join(outgoing, incoming, bounds, settings, **more)
+        return find_join(outgoing, incoming, bounds, settings, recipe)
     found = find_join(outgoing, incoming, bounds, settings)
     if found is None or wanted is None:
         return found
