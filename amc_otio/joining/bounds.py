@@ -53,6 +53,14 @@ class Bounds:
             pairs &= in_points[None, :] - out_points[:, None] <= self.longest_lag
         return np.asarray(pairs)
 
+    def fits(self, out_points: NDArray[np.int64], in_points: NDArray[np.int64], half: int) -> NDArray[np.bool_]:
+        """Around which pairs a fade of `half` samples on either side has room: shape as `allowed`."""
+        rows = (out_points - half >= self.outgoing_sound_from) & (out_points + half <= self.outgoing_media_end)
+        if self.record_end is not None:
+            rows &= out_points + half <= self.record_end
+        columns = (in_points - half >= self.incoming_media_start) & (in_points + half <= self.incoming_media_end)
+        return np.asarray(rows[:, None] & columns[None, :])
+
     def room(self, out_point: int, in_point: int) -> Room:
         """What a fade around this pair of points may use."""
         incoming_after = self.incoming_media_end - in_point

@@ -14,30 +14,29 @@ from numpy.typing import NDArray
 from amc_otio.config import ANALYSIS_RATE
 from amc_otio.joining.onsets import onsets
 
-LEAST: Final = int(0.050 * ANALYSIS_RATE)
-"""Fade on either side of the point, whatever begins there: below 0.1 s in all a change is heard as a splice."""
+LEAST: Final = int(0.075 * ANALYSIS_RATE)
+"""Fade on either side of the point, whatever begins there: below 0.15 s in all a change is heard as a splice."""
 _MARGIN: Final = int(0.003 * ANALYSIS_RATE)
 """A fade is over so long before an onset, since the curve that finds it is some milliseconds wide."""
 
 
-def clear_fade(outgoing: NDArray[np.float32], incoming: NDArray[np.float32], half: int) -> tuple[int, int]:
-    """Longest fade before and after the point that crosses no onset of either sound.
+def clear_half(outgoing: NDArray[np.float32], incoming: NDArray[np.float32], half: int) -> int:
+    """Longest fade on either side of the point that crosses no onset of either sound.
+
+    It is the same on both sides, so that the sounds are heard alike at the very point that was chosen for it.
 
     Parameters
     ----------
     outgoing, incoming
         Mono at 48 kHz, shape ``(2 * half,)``; the point is at index `half`.
     half
-        The most that is wanted on either side, in samples.
+        The most that is wanted, in samples.
 
     Returns
     -------
-    tuple of int
-        Samples before and after the point, from `LEAST` (or `half`, if that is less) to `half`.
+    int
+        Samples, from `LEAST` (or `half`, if that is less) to `half`.
     """
-    events = np.concatenate([onsets(outgoing), onsets(incoming)]) - half
-    later, earlier = events[events > 0], events[events <= 0]
-    before = -int(earlier.max()) - _MARGIN if earlier.size else half
-    after = int(later.min()) - _MARGIN if later.size else half
-    least = min(LEAST, half)
-    return min(max(before, least), half), min(max(after, least), half)
+    events = np.abs(np.concatenate([onsets(outgoing), onsets(incoming)]) - half)
+    nearest = int(events.min()) - _MARGIN if events.size else half
+    return min(max(nearest, LEAST), half)

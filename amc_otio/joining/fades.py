@@ -128,22 +128,11 @@ def place(wanted: float, longest: int, room: Room) -> Fade:
     return Fade(before, after, tuple(clamps))
 
 
-def place_sides(before: int, after: int, longest: int, room: Room) -> Fade:
-    """Place a fade whose two sides are wanted each for itself; see `place`.
-
-    Beyond `longest` in all, both sides give way in proportion.
-    """
-    clamps: list[str] = []
-    if before + after > longest:
-        clamps.append("window")
-        before = before * longest // (before + after)
-        after = min(after, longest - before)
-    limit_before, limit_after = room.limits()
-    if before > room.before:
-        clamps.append(limit_before)
-    if after > room.after:
-        clamps.append(limit_after)
-    return Fade(min(before, room.before), min(after, room.after), tuple(clamps))
+def place_still(half: int, room: Room) -> Fade:
+    """Centre a fade on the point; a side without room stays short, and the other takes nothing on for it."""
+    limits = room.limits()
+    clamps = tuple(limit for limit, side in zip(limits, (room.before, room.after), strict=True) if half > side)
+    return Fade(min(half, room.before), min(half, room.after), tuple(dict.fromkeys(clamps)))
 
 
 def law_for(correlation: float) -> str:

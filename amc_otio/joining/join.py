@@ -15,8 +15,8 @@ from amc_otio.config import ANALYSIS_RATE, HOP, MOST_GAIN_DB, PRINTED, JoinSetti
 from amc_otio.joining.align import COHERENT, LONGEST_SLIP, Alignment, align
 from amc_otio.joining.analysis import Analysis, Float32
 from amc_otio.joining.bounds import Bounds
-from amc_otio.joining.clear import clear_fade
-from amc_otio.joining.fades import Blend, Fade, Room, law_for, place, place_sides
+from amc_otio.joining.clear import clear_half
+from amc_otio.joining.fades import Blend, Fade, Room, law_for, place, place_still
 from amc_otio.joining.level import SPAN, glide_samples, matching_gain_db
 from amc_otio.joining.point import Point, find_point
 from amc_otio.joining.recipes import RECIPES, Recipe
@@ -165,8 +165,8 @@ def _fade(
 
 def _clear(outgoing: Analysis, incoming: Analysis, point: Point, length: int, room: Room) -> tuple[Fade, float]:
     half = length // 2
-    before, after = clear_fade(*_around(outgoing, incoming, point, half, half), half)
-    return place_sides(before, after, length, room), (before + after) / ANALYSIS_RATE
+    half = clear_half(*_around(outgoing, incoming, point, half, half), half)
+    return place_still(half, room), 2 * half / ANALYSIS_RATE
 
 
 def _aligned(

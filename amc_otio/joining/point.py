@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from amc_otio.joining.analysis import Analysis
+from amc_otio.joining.analysis import WINDOW, Analysis, Float32, Int64, Spectra
 from amc_otio.joining.bounds import Bounds
+from amc_otio.joining.clear import LEAST
 from amc_otio.joining.spectra import best_pair, similarity_matrix
 from amc_otio.joining.steady import steadiest, unsteadiness
 
@@ -27,41 +27,53 @@ class Point:
 
 def find_point(outgoing: Analysis, incoming: Analysis, bounds: Bounds, way: str) -> Point | None:
     """Find the point in one of the ways of `amc_otio.joining.recipes.Recipe.point`; None when none can be cut."""
-    allowed = bounds.allowed(outgoing.grid, incoming.grid)
-    anywhere = bounds.allowed(outgoing.hops, incoming.hops)
-    exact: tuple[int, int] | None = None
-    free: Pair | None = None
+    grids, hops = (outgoing.grid, incoming.grid), (outgoing.hops, incoming.hops)
+    exact: Pair | None = None
     if way == "edit-point":
-        pair = _nearest_pair(outgoing.grid, incoming.grid, allowed, bounds.edit_point)
+        found = _nearest(*grids, bounds)
         exact = bounds.edit_point, 0
     elif way == "steady":
-        pair = _steadiest(outgoing, incoming, allowed, on_grid=True)
-        free = _steadiest(outgoing, incoming, anywhere, on_grid=False)
+        found = _steadiest(outgoing.grid_spectra, incoming.grid_spectra, *grids, bounds)
+        exact = _steadiest(outgoing.hops_spectra, incoming.hops_spectra, *hops, bounds) if found else None
     else:
-        pair = best_pair(similarity_matrix(outgoing.grid_mel, incoming.grid_mel), allowed)
-        free = best_pair(similarity_matrix(outgoing.hops_mel, incoming.hops_mel), anywhere)
-    if pair is None:
-        return None
-    found = int(outgoing.grid[pair[0]]), int(incoming.grid[pair[1]])
-    if free is not None:
-        exact = int(outgoing.hops[free[0]]), int(incoming.hops[free[1]])
-    return Point(*found, *(exact or found))
+        found = _highest(outgoing.grid_mel, incoming.grid_mel, *grids, bounds)
+        exact = _highest(outgoing.hops_mel, incoming.hops_mel, *hops, bounds)
+    return None if found is None else Point(*found, *(exact or found))
 
 
-def _steadiest(outgoing: Analysis, incoming: Analysis, allowed: NDArray[np.bool_], on_grid: bool) -> Pair | None:
+def _highest(one: Float32, other: Float32, out_points: Int64, in_points: Int64, bounds: Bounds) -> Pair | None:
+    """Max-SS: the pair with the highest inner product (section 2.4)."""
+    return _points(
+        best_pair(similarity_matrix(one, other), bounds.allowed(out_points, in_points)), out_points, in_points
+    )
+
+
+def _steadiest(one: Spectra, other: Spectra, out_points: Int64, in_points: Int64, bounds: Bounds) -> Pair | None:
+    """The steadiest pair near the highest of the two windows; where the least fade has room, if it has anywhere."""
+    allowed = bounds.allowed(out_points, in_points)
+    roomy = allowed & bounds.fits(out_points, in_points, LEAST)
+    allowed = roomy if roomy.any() else allowed
     if not allowed.any():
         return None
-    sides = [a.grid_spectra if on_grid else a.hops_spectra for a in (outgoing, incoming)]
-    return steadiest(similarity_matrix(sides[0].at, sides[1].at), unsteadiness(*sides), allowed)
+    products = similarity_matrix(one.at, other.at)
+    rows, columns = ((points >= 0) & (points <= WINDOW) for points in (out_points, in_points))
+    inside = allowed & rows[:, None] & columns[None, :]
+    highest = best_pair(products, inside if inside.any() else allowed)
+    assert highest is not None
+    found = steadiest(products, unsteadiness(one, other), allowed, float(products[highest]))
+    return _points(found, out_points, in_points)
 
 
-def _nearest_pair(
-    out_grid: NDArray[np.int64], in_grid: NDArray[np.int64], allowed: NDArray[np.bool_], edit_point: int
-) -> tuple[int, int] | None:
+def _points(pair: Pair | None, out_points: Int64, in_points: Int64) -> Pair | None:
+    return None if pair is None else (int(out_points[pair[0]]), int(in_points[pair[1]]))
+
+
+def _nearest(out_points: Int64, in_points: Int64, bounds: Bounds) -> Pair | None:
     """The allowed pair nearest to the edit point and the start of the match."""
+    allowed = bounds.allowed(out_points, in_points)
     if not allowed.any():
         return None
-    distance = np.abs(out_grid - edit_point)[:, None] + np.abs(in_grid)[None, :]
+    distance = np.abs(out_points - bounds.edit_point)[:, None] + np.abs(in_points)[None, :]
     distance = np.where(allowed, distance, np.iinfo(np.int64).max)
     row, column = np.unravel_index(int(np.argmin(distance)), distance.shape)
-    return int(row), int(column)
+    return int(out_points[row]), int(in_points[column])

@@ -49,12 +49,8 @@ def unsteadiness(outgoing: Spectra, incoming: Spectra) -> FloatArray:
     return np.asarray(change_q[:, None] + change_m[None, :] + SPLICE_WEIGHT * splice)
 
 
-def steadiest(products: FloatArray, cost: FloatArray, allowed: NDArray[np.bool_]) -> tuple[int, int] | None:
-    """The pair that costs least among those within `WITHIN_DB` of the highest allowed inner product.
-
-    None when no pair is allowed.
-    """
-    highest = best_pair(products, allowed)
-    if highest is None:
-        return None
-    return best_pair(-cost, allowed & (products >= products[highest] * 10.0 ** (-WITHIN_DB / 10.0)))
+def steadiest(
+    products: FloatArray, cost: FloatArray, allowed: NDArray[np.bool_], highest: float
+) -> tuple[int, int] | None:
+    """The allowed pair that costs least among those within `WITHIN_DB` of an inner product of `highest`."""
+    return best_pair(-cost, allowed & (products >= highest * 10.0 ** (-WITHIN_DB / 10.0)))

@@ -61,6 +61,7 @@ def bounds_for(
     window_valid: int,
     media_length: int,
     min_remaining: int,
+    reach: int = 0,
 ) -> Bounds:
     """Bounds of the join between an edit point and a window of a match.
 
@@ -73,13 +74,15 @@ def bounds_for(
         incoming clip's in point.
     min_remaining
         Samples that must remain after the in point.
+    reach
+        Samples beyond the match's window in which a point is looked for too.
     """
     shortest = _samples(edit.min_frames / rate)
     clip_start = outgoing.edit_point - _samples(slot.outgoing)
     sound_from = clip_start + _samples(slot.outgoing_busy)
     outgoing_from, outgoing_to = sound_from + shortest, outgoing.media_end
     media_end = media_length - window_start
-    incoming_to = window_valid
+    incoming_to = window_valid + reach
     lag: int | None = None
     record_end: int | None = None
     needed = _samples(slot.tail_needed)
@@ -114,7 +117,7 @@ def bounds_for(
         outgoing_to=outgoing_to,
         outgoing_sound_from=sound_from,
         outgoing_media_end=outgoing.media_end,
-        incoming_from=0,
+        incoming_from=-min(reach, window_start),
         incoming_to=incoming_to,
         incoming_media_start=-window_start,
         incoming_media_end=media_end,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from amc_otio.config import ANALYSIS_RATE, Settings
 from amc_otio.errors import AmcError, MediaError, TimelineError
-from amc_otio.joining.analysis import WINDOW
+from amc_otio.joining.analysis import WINDOW, analyse
 from amc_otio.library.search import Searcher
 from amc_otio.library.sources import content_key
 from amc_otio.matching.geometry import Outgoing, bounds_for, shortfall
@@ -151,9 +151,9 @@ def _prepare(
         used = (shot.used_from - shot.media_start, shot.used_to - shot.media_start)
         if used[0] < 0 or used[1] * ANALYSIS_RATE > sound.length + ANALYSIS_RATE / rate:
             raise MediaError(shot.name, "plays sound that its file does not hold", "check the clip's source range")
-        query = make_query(
-            sound, used, rate, settings.match.query, representation.sample_rate, settings.match.silence_dbfs
-        )
+        place = Place(slot, loaded.rate, settings)
+        match = settings.match
+        query = make_query(sound, used, rate, match.query, representation.sample_rate, match.silence_dbfs, place.reach)
         query = replace(query, outgoing=_within(query.outgoing, handles.outgoing_tail))
         if query.silent:
             reason = "is silent at the edit point, or its samples are no numbers"
@@ -162,7 +162,7 @@ def _prepare(
     except AmcError as error:
         return Proposal(record, None, (), (), f"{error.thing}: {error.reason}")
     window = read_at(*incoming, representation.sample_rate) if incoming is not None else None
-    return _Ready(record, query, Place(slot, loaded.rate, settings), handles, incoming, window)
+    return _Ready(record, query, place, handles, incoming, window)
 
 
 def _within(outgoing: Outgoing, tail: Fraction | None) -> Outgoing:
@@ -217,13 +217,19 @@ def _align(state: _Ready, now: Present | None, media: MediaTable) -> tuple[tuple
     length = sound.length
     if handles.incoming_tail is not None and slot.incoming is not None:
         length = min(length, start + int((slot.incoming + handles.incoming_tail) * ANALYSIS_RATE))
-    bounds = bounds_for(slot, place.settings.edit, place.rate, state.query.outgoing, start, WINDOW, length, 0)
+    bounds = bounds_for(
+        slot, place.settings.edit, place.rate, state.query.outgoing, start, WINDOW, length, 0, place.reach
+    )
     if handles.incoming_head is not None:
         head = int(handles.incoming_head * ANALYSIS_RATE)
-        bounds = replace(bounds, incoming_media_start=max(bounds.incoming_media_start, -head))
-    grid = frame_grid(state.query.grid.rate, Fraction(0), WINDOW)
-    samples = read_window(sound, start)
-    join = join_at(state.query, samples, grid, bounds, place)
+        bounds = replace(
+            bounds,
+            incoming_from=max(bounds.incoming_from, -head),
+            incoming_media_start=max(bounds.incoming_media_start, -head),
+        )
+    grid = frame_grid(state.query.grid.rate, Fraction(0), WINDOW, place.reach)
+    samples = read_window(sound, start, place.reach)
+    join = join_at(state.query, analyse(samples, grid.samples, place.reach), bounds, place)
     hit = Hit(
         sound.path, "", start, WINDOW, state.query.loudness + now.level_step_lu, now.similarity, np.zeros(0, np.float32)
     )
@@ -236,7 +242,8 @@ def _align(state: _Ready, now: Present | None, media: MediaTable) -> tuple[tuple
         )
     shift, in_shift = state.query.grid.time_at(join.out_point), grid.time_at(join.in_point)
     in_offset = Fraction(start, ANALYSIS_RATE) + in_shift
-    heard = Ear(state.query).compare(samples, hit.loudness)
+    around = place.reach
+    heard = Ear(state.query).compare(samples[around : samples.size - around], hit.loudness)
     made = candidate_of(state.query, hit, heard, record, join, bounds, shift, in_offset, None, place, 1, in_shift)
     return (made,), ()
 

@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 
 from amc_otio.config import ANALYSIS_RATE, EditSettings, Settings
 from amc_otio.errors import MediaError
-from amc_otio.joining.analysis import WINDOW, analyse
+from amc_otio.joining.analysis import WINDOW, Analysis, analyse
 from amc_otio.joining.bounds import Bounds
 from amc_otio.joining.join import Join, find_join
 from amc_otio.matching import duplicates
 from amc_otio.matching.duplicates import Stretch, Template, make_stretch, make_template, same_recording
 from amc_otio.matching.geometry import Shortfall, bounds_for, record_length, shortfall
-from amc_otio.matching.grid import Grid, frame_grid
+from amc_otio.matching.grid import frame_grid
 from amc_otio.matching.hits import Hit
-from amc_otio.matching.query import Query, Sound, read_at
+from amc_otio.matching.query import Query, Sound, read_at, read_window
 from amc_otio.matching.rerank import Comparison, Ear, rerank, score
 from amc_otio.media.decode import decode_mono
 from amc_otio.proposals import Candidate, MediaRecord, Refusal, Scores
@@ -43,6 +43,11 @@ class Place:
     slot: Slot
     rate: Fraction
     settings: Settings
+
+    @property
+    def reach(self) -> int:
+        """Samples beyond the two windows in which a point is looked for too."""
+        return round(self.settings.join.search_s * ANALYSIS_RATE)
 
 
 @dataclass(frozen=True)
@@ -151,23 +156,24 @@ def _candidate(
     settings = place.settings
     length = round(media.duration * ANALYSIS_RATE)
     min_remaining = round(settings.match.min_remaining_s * ANALYSIS_RATE)
+    # Further from its window the outgoing clip's own source would come near the edit point.
+    reach = 0 if hit.content_key == query_key else place.reach
     bounds = bounds_for(
-        place.slot, settings.edit, place.rate, query.outgoing, hit.start, hit.valid, length, min_remaining
+        place.slot, settings.edit, place.rate, query.outgoing, hit.start, hit.valid, length, min_remaining, reach
     )
-    grid = frame_grid(media.rate, Fraction(-hit.start), WINDOW)
+    grid = frame_grid(media.rate, Fraction(-hit.start), WINDOW, reach)
     if not bounds.allowed(query.grid.samples, grid.samples).any():
         return shortfall(bounds, place.slot, settings.edit, place.rate, query.grid.samples, grid.samples)
     try:
         samples = ear.read(hit)
-    except MediaError as error:
-        return Shortfall(error.reason, None)
-    try:
         twin = _twin(query, query_key, hit, kept, settings.match.near_duplicate)
+        around = read_window(Sound(hit.path, 0, None), hit.start, reach) if reach and twin is None else samples
     except MediaError as error:
         return Shortfall(error.reason, None)
     if twin is not None:
         return Shortfall(twin, None)
-    found = join_at(query, samples, grid, bounds, place)
+    side = analyse(around, grid.samples, reach)
+    found = join_at(query, side, bounds, place)
     if found is None:
         return shortfall(bounds, place.slot, settings.edit, place.rate, query.grid.samples, grid.samples)
     in_offset = grid.time_at(found.in_point)
@@ -182,7 +188,7 @@ def _candidate(
         bounds = replace(bounds, record_end=end if bounds.record_end is None else min(end, bounds.record_end))
         if found.fade_after > bounds.room(found.out_point, found.in_point).after:
             # The same points, and a fade that ends inside the shot.
-            found = join_at(query, samples, grid, bounds, place) or found
+            found = join_at(query, side, bounds, place) or found
     kept.append(_keep(Sound(hit.path, length, None), hit.start, hit.content_key, hit.vector))
     heard = ear.compare(samples, hit.loudness)
     return candidate_of(query, hit, heard, media, found, bounds, shift, in_offset, duration, place, rank)
@@ -194,13 +200,13 @@ def _busy(slot: Slot, edit: EditSettings, shift: Fraction, length: Fraction) -> 
     return slot.incoming_busy if edit.mode == "replace" and meets else Fraction(0)
 
 
-def join_at(query: Query, samples: NDArray[np.float32], grid: Grid, bounds: Bounds, place: Place) -> Join | None:
-    """The join of a query and a match's window, by the chosen method."""
+def join_at(query: Query, incoming: Analysis, bounds: Bounds, place: Place) -> Join | None:
+    """The join of a query and a match, by the chosen method."""
     settings = place.settings.join
     if place.settings.edit.mode == "insert":
         # A fade may not outlast the inserted shot.
         settings = replace(settings, max_fade_s=min(settings.max_fade_s, place.settings.edit.length_s))
-    return find_join(query.analysis, analyse(samples, grid.samples), bounds, settings)
+    return find_join(query.analysis, incoming, bounds, settings)
 
 
 def candidate_of(
