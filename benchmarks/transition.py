@@ -58,7 +58,8 @@ def main() -> int:
     parser.add_argument("--same-recording", action="store_true", help="gaps: match from elsewhere in the recording")
     parser.add_argument("--representation", default="sfx-match", help="gaps: what finds the match")
     parser.add_argument("--handle", type=float, default=0.0, metavar="S", help="gaps: tail handle that is not hidden")
-    parser.add_argument("--pairs", type=int, metavar="N", help="at most so many scenes of each sort")
+    parser.add_argument("--pairs", type=int, metavar="N", help="at most so many labelled pairs (default: all)")
+    parser.add_argument("--scenes", type=int, default=200, metavar="N", help="at most so many hidden gaps")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--fps", type=float, help="cut on frames of this rate (default: the paper's hop)")
     parser.add_argument("--as-mastered", action="store_true", help="do not set both sounds to one level first")
@@ -100,7 +101,7 @@ def runs(arguments: argparse.Namespace, methods: tuple[Method, ...]) -> Iterator
                 found,
                 representation=arguments.representation,
                 same_recording=arguments.same_recording,
-                limit=arguments.pairs,
+                limit=arguments.scenes,
                 handle_s=arguments.handle,
                 seed=arguments.seed,
                 skipped=lambda error: print(f"left out: {error}", file=sys.stderr),

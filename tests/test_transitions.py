@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
+import json
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -302,6 +306,56 @@ def test_recordings_that_cannot_be_read_are_named(tmp_path: Path):
     with pytest.raises(MediaError, match="none has"):
         gap_plans([bad], representation="mfcc", skipped=told.append)
     assert len(told) == 1
+
+
+def test_a_handle_is_heard_and_no_more(tmp_path: Path):
+    for name, seed in (("one", 1), ("two", 2)):
+        soundfile.write(tmp_path / f"{name}.wav", noise(6, seed), RATE, subtype="FLOAT")
+    recordings = [Recording(tmp_path / f"{name}.wav", name) for name in ("one", "two")]
+    for handle in (0.0, 0.2):
+        scene = gap_plans(recordings, representation="mfcc", handle_s=handle, limit=1)[0].scene()
+        assert scene is not None and scene.hidden
+        assert scene.outgoing_until == scene.outgoing_at + RATE + round(handle * RATE)
+
+
+# --- the benchmark ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def transition() -> ModuleType:
+    """benchmarks/transition.py."""
+    path = Path(__file__).resolve().parent.parent / "benchmarks" / "transition.py"
+    spec = importlib.util.spec_from_file_location("transition", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_method_can_be_spelt_out(transition: ModuleType):
+    method = transition.parse_method("short: method=crossfade, fade_s=0.1")
+    assert method == Method("short", JoinSettings(method="crossfade", fade_s=0.1))
+    assert transition.parse_method("a: length=0.25").length == 0.25
+    assert transition.parse_method("a: length=as:max-ss").length == "as:max-ss"
+    with pytest.raises(UsageError, match="no part"):
+        transition.parse_method("a: speed=3")
+
+
+def test_the_benchmark_prints_what_it_writes(
+    transition: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    for name, seed in (("one", 1), ("two", 2), ("three", 3)):
+        soundfile.write(tmp_path / f"{name}.wav", noise(6, seed), RATE, subtype="FLOAT")
+    out = tmp_path / "out.json"
+    given = ["--gaps", str(tmp_path), "--scenes", "4", "--representation", "mfcc", "--json", str(out)]
+    monkeypatch.setattr(sys, "argv", ["transition.py", *given, "--method", "a: method=max-ss, length=0.1"])
+    assert transition.main() == 0
+    printed = capsys.readouterr().out
+    rows = json.loads(out.read_text())["Hidden gaps"]["all"]
+    assert [row["label"] for row in rows][:5] == [method.label for method in PAPER]
+    for row in rows:
+        assert f"| {row['label']} | {row['score']:.3f} (" in printed
+    assert next(row for row in rows if row["label"] == "a")["fade_mean_s"] == pytest.approx(0.1)
 
 
 # --- real sound ------------------------------------------------------------------------------------------------

@@ -2,9 +2,9 @@
 
 All geometry is fixed around the moment, so that the length of a fade does not change what is compared, and an uncut
 sound can be measured at any of its moments in just the same way; `seam_score` compares the two. Steps of spectrum and
-level across a join are the join costs of concatenative speech synthesis, which follow listeners (Vepa, King and
-Taylor, ICSLP 2002; Miao, Kain and van Santen, Interspeech 2009, for joins with a crossfade). docs/seams.md says what
-each measure hears and what none of them can.
+level across a join are join costs of concatenative speech synthesis, where their agreement with listeners was measured
+(Vepa, King and Taylor, ICSLP 2002; Miao, Kain and van Santen, Interspeech 2009, for joins with a crossfade).
+docs/seams.md says what each measure hears and what none of them can.
 
 Mono sound at 48 kHz throughout; moments count samples. In every measure, higher is worse.
 """
