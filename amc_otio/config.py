@@ -35,6 +35,8 @@ MODES: Final = ("replace", "align", "insert")
 QUERIES: Final = ("before", "around", "after")
 METHODS: Final = ("fitted", "paper", "max-ss-adaptive", "max-ss", "crossfade", "concatenate")
 CONVENTIONS: Final = ("power", "magnitude", "db", "centred")
+SEARCH_S: Final = 5.0
+"""How far ``--search`` reaches when it does not say."""
 PRINTED: Final = (8.0, "power")
 """Phi and spectral convention of equation (2) as the paper prints them."""
 OFFSETS: Final = ("auto", "exact", "frames")

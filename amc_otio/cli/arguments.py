@@ -34,6 +34,7 @@ _OPTIONS = {
     "join.fade_s": "fade",
     "join.phi": "phi",
     "join.convention": "convention",
+    "join.search_s": "search",
     "join.max_gain_db": "max_gain",
     "edit.mode": "mode",
     "edit.length_s": "length",

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import NoReturn
 
-from amc_otio.config import CONVENTIONS, INDEX_KINDS, METHODS, MODES, OFFSETS, QUERIES, SHORT_SHOTS, Settings
+from amc_otio.config import CONVENTIONS, INDEX_KINDS, METHODS, MODES, OFFSETS, QUERIES, SEARCH_S, SHORT_SHOTS, Settings
 from amc_otio.errors import UsageError
 from amc_otio.representations.registry import names
 
@@ -172,15 +172,27 @@ def joining(parser: argparse.ArgumentParser) -> None:
     """How two sounds are joined."""
     join = DEFAULTS.join
     group = parser.add_argument_group("joining")
-    group.add_argument("--method", choices=METHODS, help=f"how the join is found (default: {join.method})")
     group.add_argument(
-        "--fade", metavar="S", type=float, help=f"length of a fixed crossfade (default: {join.fade_s:g})"
+        "--method",
+        choices=METHODS,
+        help="how the join is found: our own, the paper's as printed, its Max-SS with a fade that adapts or with none, a "
+        f"crossfade at the edit point, or none (default: {join.method})",
     )
-    group.add_argument("--phi", type=float, help=f"scale of equation (2) (default: {join.phi:g})")
+    group.add_argument("--fade", metavar="S", type=float, help=f"crossfade: its length (default: {join.fade_s:g})")
+    group.add_argument("--phi", type=float, help=f"max-ss-adaptive: scale of equation (2) (default: {join.phi:g})")
     group.add_argument(
         "--convention",
         choices=CONVENTIONS,
-        help=f"spectra on which equation (2) is evaluated (default: {join.convention})",
+        help=f"max-ss-adaptive: spectra on which equation (2) is evaluated (default: {join.convention})",
+    )
+    group.add_argument(
+        "--search",
+        metavar="S",
+        type=float,
+        nargs="?",
+        const=SEARCH_S,
+        help=f"look for the point beyond the two windows too, up to S seconds ({SEARCH_S:g} when not said) as clips and "
+        "handles allow (default: in the windows alone)",
     )
     group.add_argument(
         "--max-gain",
