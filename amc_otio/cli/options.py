@@ -175,8 +175,8 @@ def joining(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--method",
         choices=METHODS,
-        help="how the join is found: our own, the paper's as printed, its Max-SS with a fade that adapts or with none, a "
-        f"crossfade at the edit point, or none (default: {join.method})",
+        help="how the join is found: our own, the paper's as printed, its Max-SS with a fade that adapts or with none, "
+        f"a crossfade at the edit point, or none (default: {join.method})",
     )
     group.add_argument("--fade", metavar="S", type=float, help=f"crossfade: its length (default: {join.fade_s:g})")
     group.add_argument("--phi", type=float, help=f"max-ss-adaptive: scale of equation (2) (default: {join.phi:g})")
@@ -191,8 +191,8 @@ def joining(parser: argparse.ArgumentParser) -> None:
         type=float,
         nargs="?",
         const=SEARCH_S,
-        help=f"look for the point beyond the two windows too, up to S seconds ({SEARCH_S:g} when not said) as clips and "
-        "handles allow (default: in the windows alone)",
+        help=f"look for the point beyond the two windows too, up to S seconds ({SEARCH_S:g} when not said) as clips "
+        "and handles allow (default: in the windows alone)",
     )
     group.add_argument(
         "--max-gain",
