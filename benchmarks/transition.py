@@ -5,7 +5,7 @@ SET is a labelled set, of which every query is joined to one of its positives. M
 pool files (see pool.py, with --pool-root): a stretch of each recording is hidden and a retrieved match joined on.
 
 The score is a stand-in computed from the sound (docs/seams.md), never a listening score. More methods are listed in
-EXTRA below, or given as SPEC: "LABEL: key=value, …" with the settings of a join (method, phi, convention, fade_s,
+join_trials.py, or given as SPEC: "LABEL: key=value, …" with the settings of a join (method, phi, convention, fade_s,
 max_fade_s), the parts of a recipe (point, fade, align, law, level), and length: own, seconds, or as:LABEL.
 """
 
@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from join_trials import ABLATION, OURS
 
 from amc_otio.config import CONVENTIONS, JoinSettings
 from amc_otio.errors import AmcError, UsageError
@@ -35,9 +36,6 @@ from amc_otio.evaluation.transitions import PAPER, Method, Results, Summary, jud
 
 SUFFIXES = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp4", ".m4a", ".mov", ".mkv", ".webm", ".mpg", ".mxf"}
 SHORTEST_S = 4.0
-
-EXTRA: tuple[Method, ...] = ()
-"""Methods beside Table 2's, each judged like them."""
 
 AT_EQUAL_LENGTH: tuple[Method, ...] = (
     Method("max-ss, .25 s", JoinSettings(method="max-ss"), length=0.25),
@@ -66,6 +64,7 @@ def main() -> int:
     parser.add_argument("--method", action="append", default=[], metavar="SPEC", help="a method more")
     parser.add_argument("--baseline", default=PAPER[-1].label, help="differences are from this method")
     parser.add_argument("--sweep", action="store_true", help="equation (2): conventions and phi in place of the rest")
+    parser.add_argument("--ablation", action="store_true", help="our additions one by one in place of the rest")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all of it here too")
     arguments = parser.parse_args()
@@ -75,7 +74,9 @@ def main() -> int:
         methods = (
             sweep()
             if arguments.sweep
-            else (*PAPER, *AT_EQUAL_LENGTH, *EXTRA, *(parse_method(text) for text in arguments.method))
+            else (PAPER[-1], *ABLATION)
+            if arguments.ablation
+            else (*PAPER, *AT_EQUAL_LENGTH, *OURS, *(parse_method(text) for text in arguments.method))
         )
         report = {}
         for title, results in runs(arguments, methods):
@@ -199,7 +200,7 @@ def show(title: str, results: Results, arguments: argparse.Namespace) -> dict[st
             columns[f"{name} ({keep.sum()})"] = rows
     print()
     print_parts(results.labels, columns)
-    if not arguments.sweep:
+    if not arguments.sweep and not arguments.ablation:
         print()
         held["without"] = print_robustness(results)
     print(flush=True)

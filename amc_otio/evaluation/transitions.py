@@ -8,7 +8,7 @@ from one method, paired.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -30,6 +30,7 @@ from amc_otio.joining.join import Join, find_join
 from amc_otio.joining.recipes import RECIPES, Recipe
 from amc_otio.joining.render import blend
 
+Finder = Callable[[Analysis, Analysis, Bounds, JoinSettings, "Recipe | None"], "Join | None"]
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
@@ -52,12 +53,15 @@ class Method:
     length
         ``"own"``: the fade is as long as the method makes it. A number: so many seconds. ``"as:LABEL"``: as long as
         an earlier method's on the same scene, so that two ways are compared at equal length.
+    find
+        What finds the join; another one is a way that is only tried.
     """
 
     label: str
     settings: JoinSettings = field(default_factory=JoinSettings)
     recipe: Recipe | None = None
     length: str | float = "own"
+    find: Finder = find_join
 
 
 PAPER: Final = (
@@ -365,12 +369,10 @@ def _find(
         text = str(method.length)
         wanted = lengths[text[3:]] if text.startswith("as:") else float(text)
         settings = dataclasses.replace(settings, fade_s=wanted, max_fade_s=max(wanted, settings.max_fade_s))
-    if recipe is not None:
-        if wanted is not None:
-            recipe = dataclasses.replace(recipe, fade="fixed")
-        return find_join(outgoing, incoming, bounds, settings, recipe)
-    found = find_join(outgoing, incoming, bounds, settings)
-    if found is None or wanted is None:
+    if recipe is not None and wanted is not None:
+        recipe = dataclasses.replace(recipe, fade="fixed")
+    found = method.find(outgoing, incoming, bounds, settings, recipe)
+    if found is None or wanted is None or recipe is not None:
         return found
     fade = place(wanted * ANALYSIS_RATE, WINDOW, bounds.room(found.out_point, found.in_point))
     return dataclasses.replace(found, fade_before=fade.before, fade_after=fade.after)
