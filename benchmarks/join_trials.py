@@ -128,5 +128,6 @@ ABLATION: tuple[Method, ...] = (
     Method("fitted - alignment", _FITTED, replace(_OURS, align=False)),
     Method("fitted - law", _FITTED, replace(_OURS, law="equal-power")),
     Method("fitted + level, 6 dB", replace(_FITTED, max_gain_db=6.0)),
+    Method("fitted + search, 5 s", replace(_FITTED, search_s=5.0)),
 )
 """Each part alone on top of the paper's join as printed, and each taken from ours."""

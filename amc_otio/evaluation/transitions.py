@@ -187,13 +187,18 @@ class Joined:
     join: Join
 
 
-def frame_grid(fps: float | None) -> IntArray:
-    """Return the points that can be cut, in samples from a window's start: frames, or the paper's hops for None."""
+def frame_grid(fps: float | None, reach: int = 0) -> IntArray:
+    """Return the points that can be cut, in samples from a window's start: frames, or the paper's hops for None.
+
+    They lie in the window and up to `reach` samples beyond it.
+    """
     if fps is None:
-        return np.arange(0, WINDOW + 1, HOP, dtype=np.int64)
+        beyond = reach // HOP * HOP
+        return np.arange(-beyond, WINDOW + beyond + 1, HOP, dtype=np.int64)
     if not 1.0 <= fps <= 1000.0:
         raise UsageError("frame rate", f"{fps:g} is out of range", "give frames a second, 24 say")
-    frames = np.arange(0, int(fps + 1e-9) + 1)
+    beyond = int(reach * fps / ANALYSIS_RATE)
+    frames = np.arange(-beyond, int(fps + 1e-9) + beyond + 1)
     return np.asarray(np.rint(frames * (ANALYSIS_RATE / fps)), np.int64)
 
 
@@ -321,21 +326,22 @@ def join_scene(
     Joined or None
         None when no pair of points can be cut, or too little sound lies around the seam to measure it.
     """
-    grid = frame_grid(fps)
+    reach = round(method.settings.search_s * ANALYSIS_RATE)
+    grid = frame_grid(fps, reach)
     edit_point = (method.recipe or RECIPES[method.settings.method]).point == "edit-point"
     out_grid, in_grid = (np.array([WINDOW]), np.array([0])) if edit_point else (grid, grid)
     usable = scene.outgoing.copy()
     usable[scene.outgoing_until :] = 0.0
-    outgoing = _analysis(usable, scene.outgoing_at, out_grid)
-    incoming = _analysis(scene.incoming, scene.incoming_at, in_grid)
+    outgoing = _analysis(usable, scene.outgoing_at, out_grid, reach)
+    incoming = _analysis(scene.incoming, scene.incoming_at, in_grid, reach)
     bounds = Bounds(
         edit_point=WINDOW,
-        outgoing_from=max(0, NEEDED - scene.outgoing_at),
-        outgoing_to=min(WINDOW, scene.outgoing_until - scene.outgoing_at),
+        outgoing_from=max(-reach, NEEDED - scene.outgoing_at),
+        outgoing_to=min(WINDOW + reach, scene.outgoing_until - scene.outgoing_at),
         outgoing_sound_from=-scene.outgoing_at,
         outgoing_media_end=scene.outgoing_until - scene.outgoing_at,
-        incoming_from=0,
-        incoming_to=min(WINDOW, len(scene.incoming) - scene.incoming_at - NEEDED),
+        incoming_from=max(-reach, NEEDED - scene.incoming_at) if reach else 0,
+        incoming_to=min(WINDOW + reach, len(scene.incoming) - scene.incoming_at - NEEDED),
         incoming_media_start=-scene.incoming_at,
         incoming_media_end=len(scene.incoming) - scene.incoming_at,
     )
@@ -354,11 +360,11 @@ def join_scene(
     return Joined(samples, moment - start, found)
 
 
-def _analysis(sound: NDArray[np.float32], at: int, grid: IntArray) -> Analysis:
-    start, stop = at - MARGIN, at + WINDOW + MARGIN
+def _analysis(sound: NDArray[np.float32], at: int, grid: IntArray, reach: int) -> Analysis:
+    start, stop = at - MARGIN - reach, at + WINDOW + MARGIN + reach
     inside = sound[max(0, start) : stop]
     missing = max(0, -start)
-    return analyse(np.pad(inside, (missing, stop - start - missing - len(inside))), grid)
+    return analyse(np.pad(inside, (missing, stop - start - missing - len(inside))), grid, reach)
 
 
 def _find(
