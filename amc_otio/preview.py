@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +63,7 @@ def render_join(proposal: Proposal, candidate: Candidate, faded: bool = True) ->
 
 
 def _join(sides: _Sides, join: Join, faded: bool) -> NDArray[np.float32]:
-    how = replace(join.blend, gain_db=0.0) if faded else Blend()  # a cut timeline has no gain
+    how = join.blend if faded else Blend()
     return blend(sides.outgoing, sides.incoming, sides.out_at, sides.in_at, how)
 
 

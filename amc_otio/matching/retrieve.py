@@ -296,6 +296,12 @@ def _reasons(scores: Scores, join: Join, heard: Comparison) -> tuple[str, ...]:
         reasons.append(f"{abs(level):.1f} LU {'louder' if level > 0 else 'quieter'}")
     reasons += heard.reasons
     reasons.append(f"at the join: level {join.level_step_db:+.1f} dB, spectrum {join.spectral_step_db:.1f} dB apart")
+    if join.gain_db:
+        reasons.append(f"level matched by {join.gain_db:+.1f} dB over the fade")
+    if join.slip:
+        reasons.append(
+            f"the waveforms agree {1000 * join.slip / ANALYSIS_RATE:+.1f} ms off the grid, as a bounce has them"
+        )
     reasons.append(f"handles {scores.head_handle_frames} and {scores.tail_handle_frames} frames")
     if join.clamped_by:
         reasons.append(f"fade limited by the {' and the '.join(join.clamped_by)}")

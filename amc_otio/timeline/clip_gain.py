@@ -1,7 +1,7 @@
 """A join's level match as clip gain, in the way of each format that has it.
 
 Where a format has no clip gain that some reader plays, nothing is put into the file and the reason is given in words.
-docs/level.md says what was measured for which format.
+docs/joining.md says what was measured for which format.
 """
 
 from __future__ import annotations
