@@ -44,7 +44,7 @@ AT_EQUAL_LENGTH: tuple[Method, ...] = (
 )
 """What shows how much of a lead is the length of the fade."""
 
-SWEEP_PHI = {"power": (8.0, 32.0), "magnitude": (8.0, 32.0), "db": (8.0, 100.0), "centred": (2.0, 4.0, 8.0, 16.0, 32.0)}
+SWEEP_PHI = {"power": (8.0, 32.0), "magnitude": (8.0, 32.0), "db": (8.0, 100.0), "centred": (4.0, 8.0, 12.0, 16.0, 32.0)}
 
 
 def main() -> int:
