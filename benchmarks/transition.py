@@ -44,7 +44,12 @@ AT_EQUAL_LENGTH: tuple[Method, ...] = (
 )
 """What shows how much of a lead is the length of the fade."""
 
-SWEEP_PHI = {"power": (8.0, 32.0), "magnitude": (8.0, 32.0), "db": (8.0, 100.0), "centred": (4.0, 8.0, 12.0, 16.0, 32.0)}
+SWEEP_PHI = {
+    "power": (8.0, 32.0),
+    "magnitude": (8.0, 32.0),
+    "db": (8.0, 100.0),
+    "centred": (4.0, 8.0, 12.0, 16.0, 32.0),
+}
 
 
 def main() -> int:
@@ -113,7 +118,7 @@ def runs(arguments: argparse.Namespace, methods: tuple[Method, ...]) -> Iterator
 def sweep() -> tuple[Method, ...]:
     """Max-SS with the fade of equation (2), in every convention, with several phi."""
     swept = [
-        Method(f"{convention}, phi {phi:g}", JoinSettings(phi=phi, convention=convention))
+        Method(f"{convention}, phi {phi:g}", JoinSettings(method="max-ss-adaptive", phi=phi, convention=convention))
         for convention in CONVENTIONS
         for phi in SWEEP_PHI.get(convention, (8.0,))
         if (convention, phi) != ("power", 8.0)
