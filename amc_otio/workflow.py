@@ -16,6 +16,8 @@ from typing import Any
 import opentimelineio as otio
 
 from amc_otio import __version__
+from amc_otio.bounce.plan import Chosen
+from amc_otio.bounce.run import BounceFile, bounced
 from amc_otio.codec import encode
 from amc_otio.config import Settings
 from amc_otio.errors import NoMatchError, ProposalsError, TimelineError, UsageError
@@ -106,6 +108,7 @@ class Written:
     sidecar: Path
     changes: tuple[Change, ...]
     notes: tuple[str, ...]
+    bounces: tuple[BounceFile, ...] = ()
 
 
 def propose(
@@ -230,6 +233,8 @@ def apply(
     choices: dict[int, int] | None = None,
     force: bool = False,
     dry_run: bool = False,
+    bounce: bool = False,
+    mute: str = "auto",
 ) -> Written:
     """Write a new timeline with the chosen candidates cut in, and its sidecar.
 
@@ -239,6 +244,10 @@ def apply(
         ``{edit point number: rank}``, both from 1; rank 0 keeps the present shot. None takes the best of each.
     dry_run
         Do everything but write.
+    bounce
+        Also render each join and put it on a track of its own (docs/bouncing.md).
+    mute
+        How what a bounce replaces is silenced: one of `amc_otio.config.MUTES`.
 
     Raises
     ------
@@ -275,31 +284,35 @@ def apply(
     if proposals.settings.edit.audio_only:
         notes += _split_notes(edits)
     changes = tuple(_change(p, c, e) for (p, c), e in zip(chosen, edits, strict=True))
-    run = {
-        "tool": f"amc-otio {__version__}",
-        "input": {"name": edit.name, "sha256": loaded.sha256},
-        "settings": encode(proposals.settings),
-        "edits": [dict(e.metadata) for e in edits],
-    }
-    stamp(applied.timeline, run, records)
-    notes += applied.notes
-    sidecar = sidecar_path(output)
-    if not dry_run:
-        with staged(applied.timeline, output) as stage:
-            notes += stage.lost
-            content = {
-                "format": "amc-otio sidecar",
-                "version": 1,
-                **run,
-                "input": {"path": str(edit.absolute()), "sha256": loaded.sha256},
-                "output": output.name,
-                "changes": encode(changes),
-                "notes": list(notes),
-                "undo": records,
-            }
-            write_json(sidecar, content)
-            stage.commit()
-    return Written(output, sidecar, changes, notes)
+    made = [Chosen(p, c, e) for (p, c), e in zip(chosen, edits, strict=True)] if bounce else []
+    with bounced(applied, made, proposals, output, mute, force, dry_run) as bounces:
+        records.extend(bounces.records)
+        run = {
+            "tool": f"amc-otio {__version__}",
+            "input": {"name": edit.name, "sha256": loaded.sha256},
+            "settings": encode(proposals.settings),
+            "edits": [dict(e.metadata) for e in edits],
+        }
+        stamp(applied.timeline, run, records)
+        notes += applied.notes + bounces.notes
+        if not dry_run:
+            with staged(applied.timeline, output, bounces.media) as stage:
+                notes += stage.lost
+                content = {
+                    "format": "amc-otio sidecar",
+                    "version": 1,
+                    **run,
+                    "input": {"path": str(edit.absolute()), "sha256": loaded.sha256},
+                    "output": output.name,
+                    "changes": encode(changes),
+                    "bounces": encode(bounces.files),
+                    "notes": list(notes),
+                    "undo": records,
+                }
+                bounces.place()
+                write_json(sidecar_path(output), content)
+                stage.commit()
+    return Written(output, sidecar_path(output), changes, notes, bounces.files)
 
 
 def match(
@@ -313,6 +326,8 @@ def match(
     dry_run: bool = False,
     timeline_name: str | None = None,
     timeline_rate: Fraction | None = None,
+    bounce: bool = False,
+    mute: str = "auto",
 ) -> tuple[Proposals, Written]:
     """Propose and apply the best, in one go: the main job.
 
@@ -323,7 +338,7 @@ def match(
     """
     check_output(output, edit, force)
     proposals = propose(edit, sources, selection, settings, reporter, timeline_name, timeline_rate)
-    return proposals, apply(edit, proposals, output, force=force, dry_run=dry_run)
+    return proposals, apply(edit, proposals, output, force=force, dry_run=dry_run, bounce=bounce, mute=mute)
 
 
 def index(

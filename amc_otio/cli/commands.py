@@ -53,6 +53,8 @@ def match(arguments: argparse.Namespace) -> int:
         dry_run=arguments.dry_run,
         timeline_name=arguments.timeline,
         timeline_rate=rate_of(arguments),
+        bounce=arguments.bounce,
+        mute=arguments.mute,
     )
     if arguments.proposals and not arguments.dry_run:
         write_proposals(proposals, arguments.proposals)
@@ -67,6 +69,7 @@ def match(arguments: argparse.Namespace) -> int:
             "output": str(written.output),
             "sidecar": str(written.sidecar),
             "changes": encode(written.changes),
+            "bounces": encode(written.bounces),
             "notes": list(proposals.notes + written.notes),
         }
     )
@@ -117,6 +120,8 @@ def apply(arguments: argparse.Namespace) -> int:
         choices_of(arguments.choose),
         force=arguments.force,
         dry_run=arguments.dry_run,
+        bounce=arguments.bounce,
+        mute=arguments.mute,
     )
     console.notes(written.notes)
     _print_written(console, written, arguments.dry_run)
@@ -125,6 +130,7 @@ def apply(arguments: argparse.Namespace) -> int:
             "output": str(written.output),
             "sidecar": str(written.sidecar),
             "changes": encode(written.changes),
+            "bounces": encode(written.bounces),
             "notes": list(written.notes),
         }
     )
@@ -312,6 +318,9 @@ def _print_written(console: Console, written: Written, dry_run: bool) -> None:
             for reason in change.reasons:
                 console.say(f"    {reason}")
     verb = "would write" if dry_run else "wrote"
+    for file in written.bounces:
+        kind = f"{file.rate / 1000:g} kHz, {file.layout}, {file.plays_samples / file.rate:.2f} s for {file.track}"
+        console.say(f"{verb} {file.path}: the join of {file.edit_point}, {kind}")
     console.say(f"{verb} {written.output} and {written.sidecar.name} ({len(written.changes)} match cut(s))")
 
 

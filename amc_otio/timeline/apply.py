@@ -26,11 +26,16 @@ _AUDIO: Final = otio.schema.TrackKind.Audio
 
 @dataclass(frozen=True)
 class Applied:
-    """A new timeline, the records that undo it, and what an editor should know."""
+    """A new timeline, the records that undo it, and what an editor should know.
+
+    `cuts` says where the cuts of each edit lie now, in seconds on each track: first as what follows a ripple, then
+    where it stays if its track could not follow.
+    """
 
     timeline: otio.schema.Timeline
     records: tuple[Record, ...]
     notes: tuple[str, ...]
+    cuts: dict[str, dict[tuple[int, ...], tuple[Fraction, Fraction]]]
 
 
 def apply_edits(timeline: otio.schema.Timeline, edits: Sequence[Edit], rate: Fraction) -> Applied:
@@ -51,13 +56,21 @@ def apply_edits(timeline: otio.schema.Timeline, edits: Sequence[Edit], rate: Fra
     records: list[Record] = []
     notes: list[str] = []
     in_order = sorted(edits, key=lambda e: (e.record_time, e.name))
+    now = {e.name: {c.track_path: _cut_time(new, c) + e.cut_shift for c in e.cuts} for e in in_order}
     changes = {edit.name: _apply_one(new, edit, rate, records, notes) for edit in reversed(in_order)}
     moved = Fraction(0)
+    cuts = {}
     for edit in in_order:
+        cuts[edit.name] = {path: (time + moved, time) for path, time in now[edit.name].items()}
         records.append(add_marker(new, _marker(edit, edit.record_time + edit.cut_shift + moved, rate)))
         if edit.ripple and len(edit.cuts[0].track_path) == 1:
             moved += changes[edit.name]
-    return Applied(new, tuple(records), tuple(notes))
+    return Applied(new, tuple(records), tuple(notes), cuts)
+
+
+def _cut_time(timeline: otio.schema.Timeline, cut: TrackCut) -> Fraction:
+    """Where a cut is, in seconds on its track."""
+    return record_length(list(track_at(timeline, cut.track_path))[: cut.index + 1])
 
 
 def _check_conflicts(timeline: otio.schema.Timeline, edits: Sequence[Edit]) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import opentimelineio as otio
 
+from amc_otio.timeline.bounce_track import Bounced, bounce_refusal, bounced_spans
 from amc_otio.timeline.clock import drop_of, start_seconds
 from amc_otio.timeline.links import Links
 from amc_otio.timeline.rational import RationalTime, TimeRange, exact_rate, from_frames, seconds
@@ -126,6 +127,7 @@ def find_edit_points(
     tracks = tuple(walk_tracks(timeline, prober))
     links = Links(tracks, prober)
     by_path = {track.path: track for track in tracks}
+    bounces = bounced_spans(tracks)
     drop = drop_of(timeline, rate)
     start = start_seconds(timeline)
     found: list[tuple[bool, Fraction, int, EditPoint]] = []
@@ -146,7 +148,7 @@ def find_edit_points(
                 outgoing=outgoing.shot,
                 incoming=None,
             )
-            point = _with_incoming(point, track, placed, outgoing, at, prober, links, by_path)
+            point = _with_incoming(point, track, placed, outgoing, at, prober, links, by_path, bounces)
             found.append((at is None, at or Fraction(0), order, point))
     found.sort(key=lambda entry: (entry[0], entry[1], entry[2], entry[3].index))
     return tuple(entry[3] for entry in found)
@@ -161,12 +163,17 @@ def _with_incoming(
     prober: Prober,
     links: Links,
     by_path: dict[Path, PlacedTrack],
+    bounces: tuple[Bounced, ...],
 ) -> EditPoint:
     following = _neighbour(track, placed, 1)
     incoming = None
     if following is not None:
         incoming = shot_of(following.item, (*track.path, following.index), prober, at_end=False)
+    after = following.end if following is not None else None
+    runs_to = None if at is None or after is None or placed.end is None else at + after - placed.end
+    bounced = bounce_refusal(bounces, track.label, placed.item, at, runs_to)
     refusals = [
+        *([bounced] if bounced else []),
         *_track_refusals(track),
         *_transition_refusals(track, placed),
         *(f"the outgoing clip '{outgoing.shot.name}' {problem}" for problem in outgoing.problems),

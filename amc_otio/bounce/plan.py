@@ -1,0 +1,406 @@
+"""What each bounce plays, of which files, and what of the timeline it covers. Nothing is decoded here."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Final
+
+import opentimelineio as otio
+
+from amc_otio.bounce.spans import Clock, Cover, Spans, cover_of, spans_of
+from amc_otio.config import ANALYSIS_RATE, BOUNCE_HANDLE_S, BOUNCE_RUN_S
+from amc_otio.errors import MediaError, ProposalsError
+from amc_otio.joining.fades import Blend
+from amc_otio.media.channels import layout_name
+from amc_otio.media.decode import Channels
+from amc_otio.media.probe import MediaInfo, probe
+from amc_otio.proposals import Candidate, LinkedSound, Proposal, Proposals
+from amc_otio.timeline.bounce_track import Site, site_at
+from amc_otio.timeline.edits import Edit
+from amc_otio.timeline.shots import ALL_STREAMS
+
+MOST_VALUES: Final = 1 << 26
+"""Samples times channels that one bounce may hold, so that memory stays bounded: 11 minutes of stereo at 48 kHz."""
+
+_RUN: Final = Fraction(BOUNCE_RUN_S)
+_HANDLE: Final = Fraction(BOUNCE_HANDLE_S)
+_SHORTEST_FRAMES: Final = 2
+"""Shorter stretches are not left of a clip beside a bounce."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """One edit that was made, and what it came from."""
+
+    proposal: Proposal
+    candidate: Candidate
+    edit: Edit
+
+
+@dataclass(frozen=True)
+class Side:
+    """What one side of a bounce plays; `path` is None where nothing does, `channels` None for all of the file."""
+
+    path: Path | None
+    channels: Channels | None
+
+
+@dataclass(frozen=True)
+class Bounce:
+    """One file to be rendered, for one track of one edit.
+
+    Attributes
+    ----------
+    edit_point
+        Its id.
+    site
+        Where the cut lies on the new timeline.
+    point
+        Where the two sounds meet, in seconds from the timeline's start.
+    how
+        The blend, in samples at 48 kHz, its glide as long as the shots allow.
+    slip
+        Samples at 48 kHz by which the incoming sound is entered later.
+    channels, layout
+        Of the file: the outgoing clip's own.
+    """
+
+    edit_point: str
+    site: Site
+    clock: Clock
+    point: Fraction
+    how: Blend
+    slip: int
+    outgoing: Side
+    incoming: Side
+    channels: int
+    layout: str
+    cover: Cover
+    spans: Spans
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """A bounce before it is known what its neighbours need."""
+
+    chosen: Chosen
+    sound: LinkedSound
+    site: Site
+    point: Fraction
+
+    @property
+    def core(self) -> tuple[Fraction, Fraction]:
+        """What the bounce must play: the fade, and the timeline's crossfade in its place."""
+        join = self.chosen.candidate.join
+        first = self.point - Fraction(join.fade_before, ANALYSIS_RATE)
+        last = self.point + Fraction(join.fade_after, ANALYSIS_RATE)
+        shift = self.site.to_record
+        return min(first, self.site.fade_from + shift), max(last, self.site.fade_to + shift)
+
+
+class Facts:
+    """What files hold; each is probed once."""
+
+    def __init__(self) -> None:
+        self._known: dict[Path, MediaInfo] = {}
+
+    def of(self, path: Path) -> MediaInfo:
+        """Facts on a file.
+
+        Raises
+        ------
+        MediaError
+            When it cannot be read or has no sound.
+        """
+        if path not in self._known:
+            info = probe(path)
+            if not info.streams:
+                raise MediaError(path, "has no audio stream", "choose a file with sound")
+            self._known[path] = info
+        return self._known[path]
+
+    def rates(self, paths: Iterable[Path]) -> list[int]:
+        """The sample rate of each of these files that can be read, each file once."""
+        found = []
+        for path in dict.fromkeys(paths):
+            try:
+                found.append(self.of(path).streams[0].sample_rate)
+            except MediaError:
+                continue
+        return found
+
+
+def rate_for(stated: int | None, rates: Sequence[int], own: int | None) -> int:
+    """The rate of a bounce: what the timeline states, else what most of its sound files have.
+
+    Parameters
+    ----------
+    stated
+        Samples a second by the timeline itself, or None.
+    rates
+        Of its sound files, one each.
+    own
+        The outgoing file's, which decides a tie; None where nothing plays before the cut.
+    """
+    if stated is not None:
+        return stated
+    counted = Counter(rates).most_common()
+    first = [rate for rate, number in counted if number == counted[0][1]]
+    if own is not None and (own in first or not first):
+        return own
+    return max(first, default=ANALYSIS_RATE)
+
+
+def plan_bounces(
+    timeline: otio.schema.Timeline,
+    chosen: Sequence[Chosen],
+    cuts: dict[str, dict[tuple[int, ...], tuple[Fraction, Fraction]]],
+    proposals: Proposals,
+    clocks: tuple[int | None, Sequence[int]],
+    facts: Facts,
+    start: Fraction,
+) -> tuple[list[list[Bounce]], list[str]]:
+    """Plan the bounces of edits that were carried out.
+
+    Parameters
+    ----------
+    timeline
+        The new one.
+    cuts
+        Where each edit's cuts lie now (`amc_otio.timeline.apply.Applied`).
+    clocks
+        The sample rate that the timeline states, and those of its sound files.
+    start
+        Timecode of the timeline's first frame, in seconds.
+
+    Returns
+    -------
+    tuple
+        The bounces of each edit, one a track, in record order; and notes.
+
+    Raises
+    ------
+    MediaError, ProposalsError
+    """
+    notes: list[str] = []
+    drafts: list[list[_Draft]] = []
+    for one in sorted(chosen, key=lambda c: (c.edit.record_time, c.edit.name)):
+        made = [_draft(timeline, one, sound, cuts[one.edit.name], proposals) for sound in _sounds(one.proposal)]
+        if None in made:
+            notes.append(f"{one.edit.name}: is cut, not bounced: bounces are made for tracks of the timeline itself")
+        drafts.append([draft for draft in made if draft is not None])
+    rate = proposals.timeline.rate
+    planned = []
+    for group in drafts:
+        if group:
+            planned.append(_plan_edit(group, drafts, rate, clocks, facts, start, notes))
+    return planned, notes
+
+
+def _sounds(proposal: Proposal) -> list[LinkedSound]:
+    point = proposal.point
+    return [LinkedSound(point.cuts[0].track_path, point.outgoing, point.incoming), *point.linked]
+
+
+def _draft(
+    timeline: otio.schema.Timeline,
+    chosen: Chosen,
+    sound: LinkedSound,
+    cuts: dict[tuple[int, ...], tuple[Fraction, Fraction]],
+    proposals: Proposals,
+) -> _Draft | None:
+    if sound.track_path not in cuts:
+        raise ProposalsError(chosen.edit.name, "a linked sound is on no track that is cut", "propose again")
+    site = site_at(timeline, sound.track_path, cuts[sound.track_path])
+    if site is None:
+        return None
+    # Where the format wants whole frames the cut has moved, and the two sounds have not.
+    moved = chosen.edit.cut_shift - chosen.candidate.cut_shift
+    return _Draft(chosen, sound, site, site.cut + site.to_record - moved)
+
+
+def _plan_edit(
+    group: Sequence[_Draft],
+    drafts: Sequence[Sequence[_Draft]],
+    rate: Fraction,
+    clocks: tuple[int | None, Sequence[int]],
+    facts: Facts,
+    start: Fraction,
+    notes: list[str],
+) -> list[Bounce]:
+    """The bounces of one edit. Its tracks are one sound, so they share the slip and the glide."""
+    join = group[0].chosen.candidate.join
+    name = group[0].chosen.edit.name
+    limits = [_limits(draft, drafts) for draft in group]
+    how = join.blend
+    glide = min(_room_after(draft, most) for draft, (_, most) in zip(group, limits, strict=True))
+    how = replace(how, glide=min(how.glide, max(0, glide)))
+    slip, why = join.slip, None
+    if slip:
+        why = next((reason for d, (_, m) in zip(group, limits, strict=True) if (reason := _why_no_slip(d, m))), None)
+    if why is not None:
+        slip = 0
+        notes.append(f"{name}: bounced without the shift of {join.slip / 48:+.1f} ms that aligns the waveforms: {why}")
+    made = [_bounce(d, lim, how, slip, rate, clocks, facts, start) for d, lim in zip(group, limits, strict=True)]
+    largest = max((b.spans.stop - b.spans.first) * b.channels for b in made)
+    if slip and largest > MOST_VALUES:
+        notes.append(
+            f"{name}: bounced without the shift of {slip / 48:+.1f} ms that aligns the waveforms: the shot is too long "
+            "to be bounced to its end"
+        )
+        made = [_bounce(d, lim, how, 0, rate, clocks, facts, start) for d, lim in zip(group, limits, strict=True)]
+    for draft in group:
+        if draft.site.effects:
+            notes.append(
+                f"{name}: clips on {draft.site.label} carry effects, which the bounce does not: it is the plain sound"
+            )
+    return made
+
+
+def _limits(draft: _Draft, drafts: Sequence[Sequence[_Draft]]) -> tuple[Fraction, Fraction]:
+    """From where and to where a bounce may play: its two shots, clear of other transitions and bounces."""
+    site, shift = draft.site, draft.site.to_record
+    least, most = site.outgoing_from + shift, site.incoming_to + shift
+    outgoing = draft.sound.outgoing
+    if outgoing is not None:
+        # Of a nest, what plays at the cut may begin after the nest does.
+        begins = draft.point - draft.chosen.candidate.cut_shift - (outgoing.used_to - outgoing.used_from)
+        least = max(least, begins) if begins < draft.core[0] else least
+    for group in drafts:
+        for other in group:
+            if other.site.path == site.path and other.site.cut != site.cut:
+                if other.site.cut < site.cut:
+                    least = max(least, _between(other, draft))
+                else:
+                    most = min(most, _between(draft, other))
+    return least, most
+
+
+def _between(one: _Draft, other: _Draft) -> Fraction:
+    """The boundary of two bounces on one track: between their fades."""
+    rate = Fraction(ANALYSIS_RATE)
+    join = one.chosen.candidate.join
+    first = one.core[1]
+    last = max(other.core[0], first)
+    glided = min(one.point + Fraction(join.fade_after + join.glide, ANALYSIS_RATE), last)
+    middle = (max(first, glided) + last) / 2
+    return Fraction(round(middle * rate)) / rate if last > first else first
+
+
+def _room_after(draft: _Draft, most: Fraction) -> int:
+    """Samples at 48 kHz after the fade in which the gain may glide."""
+    end = draft.point + Fraction(draft.chosen.candidate.join.fade_after, ANALYSIS_RATE)
+    return int((most - end) * ANALYSIS_RATE)
+
+
+def _why_no_slip(draft: _Draft, most: Fraction) -> str | None:
+    """What keeps a bounce from carrying a shifted sound to its shot's end, in words."""
+    site = draft.site
+    if most < site.incoming_end + site.to_record:
+        return "a later transition uses the incoming shot's tail"
+    join, at = draft.chosen.candidate.join, _incoming_at(draft)
+    if at is not None and at * ANALYSIS_RATE - join.fade_before + join.slip < 0:
+        return "the incoming media have no sound so early"
+    return None
+
+
+def _incoming_at(draft: _Draft) -> Fraction | None:
+    """Second of the incoming file at the point; None where nothing plays after it."""
+    candidate = draft.chosen.candidate
+    if draft.chosen.edit.mode != "align":
+        return candidate.in_time - candidate.media.start
+    incoming = draft.sound.incoming
+    return None if incoming is None else incoming.used_from - incoming.media_start + candidate.in_shift
+
+
+def _bounce(
+    draft: _Draft,
+    limits: tuple[Fraction, Fraction],
+    how: Blend,
+    slip: int,
+    frame_rate: Fraction,
+    clocks: tuple[int | None, Sequence[int]],
+    facts: Facts,
+    start: Fraction,
+) -> Bounce:
+    chosen, site, point = draft.chosen, draft.site, draft.point
+    candidate, outgoing = chosen.candidate, draft.sound.outgoing
+    one, other = _outgoing_side(draft), _incoming_side(draft, facts)
+    own = facts.of(one.path).streams[one.channels[0][0] if one.channels else 0].sample_rate if one.path else None
+    clock = Clock(rate_for(clocks[0], clocks[1], own), frame_rate, start)
+    core = (draft.core[0], max(draft.core[1], point + Fraction(how.after + how.glide, ANALYSIS_RATE)))
+    least, most = limits
+    if slip:
+        core = (core[0], site.incoming_end + site.to_record)
+    if core[0] < least - 1 / frame_rate or core[1] > most + 1 / frame_rate:
+        raise ProposalsError(chosen.edit.name, "its fade reaches beyond the two shots", "propose again")
+    cover = cover_of(clock, core, least, most, _RUN, _SHORTEST_FRAMES / frame_rate)
+    out_at = None
+    if outgoing is not None:
+        out_at = outgoing.used_to - outgoing.media_start + candidate.cut_shift
+    in_at = _incoming_at(draft)
+    spans = spans_of(
+        clock,
+        cover,
+        point,
+        how,
+        out_at,
+        (in_at or Fraction(0)) + Fraction(slip, ANALYSIS_RATE),
+        facts.of(other.path).duration if other.path is not None else None,
+        _HANDLE,
+    )
+    channels, layout = _format(one if one.path is not None else other, facts)
+    return Bounce(chosen.edit.name, site, clock, point, how, slip, one, other, channels, layout, cover, spans)
+
+
+def _outgoing_side(draft: _Draft) -> Side:
+    shot = draft.sound.outgoing
+    if shot is None:
+        return Side(None, None)
+    if shot.path is None:
+        raise MediaError(shot.name, f"is offline on track {draft.site.label}", "relink it and propose again")
+    return Side(Path(shot.path), shot.channels)
+
+
+def _incoming_side(draft: _Draft, facts: Facts) -> Side:
+    candidate = draft.chosen.candidate
+    if draft.chosen.edit.mode != "align":
+        path = Path(candidate.media.path)
+        return Side(path, _mapped(draft.site.channels, facts.of(path)))
+    shot = draft.sound.incoming
+    if shot is None:
+        return Side(None, None)
+    if shot.path is None:
+        raise MediaError(shot.name, f"is offline on track {draft.site.label}", "relink it and propose again")
+    return Side(Path(shot.path), shot.channels)
+
+
+def _mapped(wanted: tuple[tuple[int, int], ...] | None, info: MediaInfo) -> Channels | None:
+    """The channels of a file that the retrieved clip plays, where it says so."""
+    if wanted is None:
+        return None
+    every = [(stream, channel) for stream, found in enumerate(info.streams) for channel in range(found.channels)]
+    mapped = []
+    for pair in wanted:
+        # A retrieved clip's channels are counted through all streams, as those of Final Cut Pro 7 XML are.
+        number = pair[1] if pair[0] in (0, ALL_STREAMS) and pair not in every else None
+        found = every[number] if number is not None and number < len(every) else pair
+        if found not in every:
+            raise MediaError(info.path, f"it has no channel {pair[1] + 1}", "propose again")
+        mapped.append(found)
+    return tuple(mapped)
+
+
+def _format(side: Side, facts: Facts) -> tuple[int, str]:
+    """Channels and layout of what a side plays."""
+    if side.path is None:
+        return 1, "mono"
+    streams = facts.of(side.path).streams
+    chosen = side.channels or tuple((s, c) for s, stream in enumerate(streams) for c in range(stream.channels))
+    count, stream = len(chosen), chosen[0][0]
+    whole = stream < len(streams) and chosen == tuple((stream, c) for c in range(streams[stream].channels))
+    return count, streams[stream].layout if whole else layout_name(count)
