@@ -166,7 +166,9 @@ def check_exact(output: Path, track: int = 0, slip: int = 0) -> int:
     label = f"A{sounds.index(track) + 1}"
     checked = 0
     off = sum(seconds(c.duration()) for c in timeline.tracks[track] if not c.overlapping() and not c.enabled)
-    plays = [seconds(c.duration()) for c, _ in bounce_clips(timeline) if c.metadata["amc_otio"]["bounce"]["track"] == label]
+    plays = [
+        seconds(c.duration()) for c, _ in bounce_clips(timeline) if c.metadata["amc_otio"]["bounce"]["track"] == label
+    ]
     assert off == sum(plays)
     for clip, at in bounce_clips(timeline):
         facts = clip.metadata["amc_otio"]["bounce"]
@@ -220,9 +222,7 @@ def _source(
     absolute = seconds(timeline.global_start_time) + at
     offset = round((in_file + later - absolute) * facts["rate"])
     start = facts["time_reference"] + offset
-    return to_channels(
-        decode(base / media, start, shape[1], sample_rate=facts["rate"], channels=channels), shape[0]
-    )
+    return to_channels(decode(base / media, start, shape[1], sample_rate=facts["rate"], channels=channels), shape[0])
 
 
 def frame_rate(timeline: otio.schema.Timeline) -> Fraction:

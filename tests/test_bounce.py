@@ -14,10 +14,13 @@ import soundfile
 from bounce_helpers import bounce_clips, check_exact, make_edit, proposals_for, read_24, with_joins
 
 from amc_otio.errors import AmcError, OutputError
+from amc_otio.matching.media_table import MediaTable
+from amc_otio.media.locate import Locator
 from amc_otio.media.probe import probe
 from amc_otio.timeline.edit_points import find_edit_points
 from amc_otio.timeline.equality import fields, same_fields
 from amc_otio.timeline.rational import exact_rate, seconds
+from amc_otio.timeline.read import read_timeline
 from amc_otio.timeline.walk import is_disabled
 from amc_otio.workflow import apply, revert
 
@@ -176,7 +179,9 @@ def test_the_bounce_is_referred_to_as_the_other_media_are(form: str, tmp_path: P
     wanted = {"relative": path.name, "absolute": str(path), "url": path.as_uri()}[form]
     assert bounce_clips(made)[0][0].media_reference.target_url == wanted
     # A further run finds it.
-    again = apply(folder / "new cut.otio", proposals_for(replace(shots, edit=folder / "new cut.otio")), folder / "2.otio")
+    again = apply(
+        folder / "new cut.otio", proposals_for(replace(shots, edit=folder / "new cut.otio")), folder / "2.otio"
+    )
     assert again.changes
 
 
@@ -193,13 +198,25 @@ def test_a_second_run_leaves_the_bounce_alone(tmp_path: Path) -> None:
     proposals = with_joins(proposals_for(replace(shots, edit=new)), **FADE)
     cut = [p.point.id for p in proposals.proposals if p.candidates]
     assert cut
-    assert not any(f"{Path(c.media.path).name}".endswith(".bounce.wav") for p in proposals.proposals for c in p.candidates)
+    assert not any(
+        f"{Path(c.media.path).name}".endswith(".bounce.wav") for p in proposals.proposals for c in p.candidates
+    )
     written = apply(new, proposals, tmp_path / "two.otio", bounce=True)
-    names = [t.name for t in otio.adapters.read_from_file(str(tmp_path / "two.otio")).tracks]
-    assert names == ["sound 1", "A1 match cut bounce", "A1 match cut bounce 2"]
+    two = otio.adapters.read_from_file(str(tmp_path / "two.otio"))
+    assert [t.name for t in two.tracks] == ["sound 1", "A1 match cut bounce", "A1 match cut bounce 2"]
     revert(tmp_path / "two.otio", tmp_path / "one.otio")
     assert same_fields(fields(otio.adapters.read_from_file(str(tmp_path / "one.otio"))), fields(made))
     assert written.bounces
+
+
+def test_bounces_are_no_sounds_to_match_with(tmp_path: Path) -> None:
+    shots = make_edit(tmp_path)
+    new = tmp_path / "new.otio"
+    apply(shots.edit, with_joins(proposals_for(shots, indexes=("A1:1",)), **FADE), new, bounce=True)
+    loaded = read_timeline(new)
+    table = MediaTable(loaded.timeline, Locator(base=loaded.base), loaded.rate)
+    assert {path.name for path in table.paths} == {"a.wav", "s0.wav", "c.wav"}
+    assert not table.offline
 
 
 def test_gaps_where_they_are_asked_for(tmp_path: Path) -> None:
@@ -223,6 +240,14 @@ def test_what_each_format_makes_of_the_mute(suffix: str, muted: str, tmp_path: P
     if suffix not in otio.adapters.suffixes_with_defined_adapters(write=True):
         pytest.skip(f"no adapter for .{suffix} is installed")
     shots = make_edit(tmp_path, form="url")
+    timeline = otio.adapters.read_from_file(str(shots.edit))
+    picture = otio.schema.Track("V1", kind=otio.schema.TrackKind.Video)
+    for number in range(3):
+        clip = timeline.tracks[0][number].clone()
+        clip.name, clip.media_reference.target_url = f"picture {number}", (tmp_path / f"p{number}.mov").as_uri()
+        picture.append(clip)
+    timeline.tracks.insert(0, picture)
+    timeline.to_json_file(str(shots.edit))
     proposals = with_joins(proposals_for(shots, indexes=("A1:1",)), fade_before=9_600, fade_after=9_600)
     written = apply(shots.edit, proposals, tmp_path / f"new.{suffix}", bounce=True)
     assert {f.muted for f in written.bounces} == {muted}
@@ -283,7 +308,11 @@ def test_what_goes_wrong_leaves_nothing_and_overwrites_nothing(tmp_path: Path, m
         raise OSError(28, "No space left on device")
 
     # The timeline cannot be written; the bounce that was there comes back.
-    for name in ("amc_otio.timeline.write.Stage.commit", "amc_otio.workflow.write_json", "amc_otio.bounce.run.write_bwf"):
+    for name in (
+        "amc_otio.timeline.write.Stage.commit",
+        "amc_otio.workflow.write_json",
+        "amc_otio.bounce.run.write_bwf",
+    ):
         with monkeypatch.context() as patched:
             patched.setattr(name, full)
             with pytest.raises(OutputError, match="No space left on device"):

@@ -235,7 +235,7 @@ def _plan_edit(
     """The bounces of one edit. Its tracks are one sound, so they share the slip and the glide."""
     join = group[0].chosen.candidate.join
     name = group[0].chosen.edit.name
-    limits = [_limits(draft, drafts) for draft in group]
+    limits = [_limits(draft, drafts, rate) for draft in group]
     how = join.blend
     glide = min(_room_after(draft, most) for draft, (_, most) in zip(group, limits, strict=True))
     how = replace(how, glide=min(how.glide, max(0, glide)))
@@ -261,7 +261,7 @@ def _plan_edit(
     return made
 
 
-def _limits(draft: _Draft, drafts: Sequence[Sequence[_Draft]]) -> tuple[Fraction, Fraction]:
+def _limits(draft: _Draft, drafts: Sequence[Sequence[_Draft]], rate: Fraction) -> tuple[Fraction, Fraction]:
     """From where and to where a bounce may play: its two shots, clear of other transitions and bounces."""
     site, shift = draft.site, draft.site.to_record
     least, most = site.outgoing_from + shift, site.incoming_to + shift
@@ -274,21 +274,22 @@ def _limits(draft: _Draft, drafts: Sequence[Sequence[_Draft]]) -> tuple[Fraction
         for other in group:
             if other.site.path == site.path and other.site.cut != site.cut:
                 if other.site.cut < site.cut:
-                    least = max(least, _between(other, draft))
+                    least = max(least, _between(other, draft, rate))
                 else:
-                    most = min(most, _between(draft, other))
+                    most = min(most, _between(draft, other, rate))
     return least, most
 
 
-def _between(one: _Draft, other: _Draft) -> Fraction:
-    """The boundary of two bounces on one track: between their fades."""
-    rate = Fraction(ANALYSIS_RATE)
+def _between(one: _Draft, other: _Draft, rate: Fraction) -> Fraction:
+    """The boundary of two bounces on one track: between their fades, on a whole frame where one lies there."""
     join = one.chosen.candidate.join
     first = one.core[1]
     last = max(other.core[0], first)
-    glided = min(one.point + Fraction(join.fade_after + join.glide, ANALYSIS_RATE), last)
-    middle = (max(first, glided) + last) / 2
-    return Fraction(round(middle * rate)) / rate if last > first else first
+    glided = one.point + Fraction(join.fade_after + join.glide, ANALYSIS_RATE)
+    least = min(max(first, glided), last)
+    middle = (least + last) / 2
+    frame = Fraction(round(middle * rate)) / rate
+    return frame if least <= frame <= last else middle
 
 
 def _room_after(draft: _Draft, most: Fraction) -> int:

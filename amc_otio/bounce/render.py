@@ -102,7 +102,8 @@ def _lower(sounds: Sequence[NDArray[np.float32]], reach: int) -> float:
         peaks[at + 1 - half : at + half] *= bend
         gain[at + 1 - half : at + half] *= bend
     lowest = float(gain.min()) if length else 1.0
-    if lowest < 1.0:
-        for sound in sounds:
-            sound[:, :length] *= gain.astype(np.float32)
+    if lowest == 1.0:
+        return 0.0
+    for sound in sounds:
+        sound[:, :length] *= gain.astype(np.float32)
     return -20.0 * float(np.log10(lowest))
