@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -11,17 +10,14 @@ from typing import Final
 
 import opentimelineio as otio
 
+from amc_otio.bounce.sides import Facts, Side, format_of, mapped, rate_for
 from amc_otio.bounce.spans import Clock, Cover, Spans, cover_of, spans_of
 from amc_otio.config import ANALYSIS_RATE, BOUNCE_HANDLE_S, BOUNCE_RUN_S
 from amc_otio.errors import MediaError, ProposalsError
 from amc_otio.joining.fades import Blend
-from amc_otio.media.channels import layout_name
-from amc_otio.media.decode import Channels
-from amc_otio.media.probe import MediaInfo, probe
 from amc_otio.proposals import Candidate, LinkedSound, Proposal, Proposals
 from amc_otio.timeline.bounce_track import Site, site_at
 from amc_otio.timeline.edits import Edit
-from amc_otio.timeline.shots import ALL_STREAMS
 
 MOST_VALUES: Final = 1 << 26
 """Samples times channels that one bounce may hold, so that memory stays bounded: 11 minutes of stereo at 48 kHz."""
@@ -39,14 +35,6 @@ class Chosen:
     proposal: Proposal
     candidate: Candidate
     edit: Edit
-
-
-@dataclass(frozen=True)
-class Side:
-    """What one side of a bounce plays; `path` is None where nothing does, `channels` None for all of the file."""
-
-    path: Path | None
-    channels: Channels | None
 
 
 @dataclass(frozen=True)
@@ -100,59 +88,6 @@ class _Draft:
         last = self.point + Fraction(join.fade_after, ANALYSIS_RATE)
         shift = self.site.to_record
         return min(first, self.site.fade_from + shift), max(last, self.site.fade_to + shift)
-
-
-class Facts:
-    """What files hold; each is probed once."""
-
-    def __init__(self) -> None:
-        self._known: dict[Path, MediaInfo] = {}
-
-    def of(self, path: Path) -> MediaInfo:
-        """Facts on a file.
-
-        Raises
-        ------
-        MediaError
-            When it cannot be read or has no sound.
-        """
-        if path not in self._known:
-            info = probe(path)
-            if not info.streams:
-                raise MediaError(path, "has no audio stream", "choose a file with sound")
-            self._known[path] = info
-        return self._known[path]
-
-    def rates(self, paths: Iterable[Path]) -> list[int]:
-        """The sample rate of each of these files that can be read, each file once."""
-        found = []
-        for path in dict.fromkeys(paths):
-            try:
-                found.append(self.of(path).streams[0].sample_rate)
-            except MediaError:
-                continue
-        return found
-
-
-def rate_for(stated: int | None, rates: Sequence[int], own: int | None) -> int:
-    """The rate of a bounce: what the timeline states, else what most of its sound files have.
-
-    Parameters
-    ----------
-    stated
-        Samples a second by the timeline itself, or None.
-    rates
-        Of its sound files, one each.
-    own
-        The outgoing file's, which decides a tie; None where nothing plays before the cut.
-    """
-    if stated is not None:
-        return stated
-    counted = Counter(rates).most_common()
-    first = [rate for rate, number in counted if number == counted[0][1]]
-    if own is not None and (own in first or not first):
-        return own
-    return max(first, default=ANALYSIS_RATE)
 
 
 def plan_bounces(
@@ -350,12 +285,31 @@ def _bounce(
         point,
         how,
         out_at,
-        (in_at or Fraction(0)) + Fraction(slip, ANALYSIS_RATE),
+        in_at or Fraction(0),
         facts.of(other.path).duration if other.path is not None else None,
+        _shift(chosen, slip),
         _HANDLE,
     )
-    channels, layout = _format(one if one.path is not None else other, facts)
+    channels, layout = format_of(one if one.path is not None else other, facts)
     return Bounce(chosen.edit.name, site, clock, point, how, slip, one, other, channels, layout, cover, spans)
+
+
+def _shift(chosen: Chosen, slip: int) -> Fraction:
+    """Seconds between where the timeline enters the incoming sound and where the bounce does; 0 without a slip.
+
+    The slip was found on samples at 48 kHz, to which the frames' times had been rounded: that is taken back, so that
+    the same two samples meet.
+    """
+    if not slip:
+        return Fraction(0)
+    candidate, own = chosen.candidate, chosen.proposal.point
+    join = candidate.join
+    apart = candidate.window_start + join.in_point + slip - candidate.query_start - join.out_point
+    out_at = own.outgoing.used_to - own.outgoing.media_start + candidate.cut_shift
+    in_at = candidate.in_time - candidate.media.start
+    if chosen.edit.mode == "align" and own.incoming is not None:
+        in_at = own.incoming.used_from - own.incoming.media_start + candidate.in_shift
+    return Fraction(apart, ANALYSIS_RATE) - (in_at - out_at)
 
 
 def _outgoing_side(draft: _Draft) -> Side:
@@ -371,37 +325,10 @@ def _incoming_side(draft: _Draft, facts: Facts) -> Side:
     candidate = draft.chosen.candidate
     if draft.chosen.edit.mode != "align":
         path = Path(candidate.media.path)
-        return Side(path, _mapped(draft.site.channels, facts.of(path)))
+        return Side(path, mapped(draft.site.channels, facts.of(path)))
     shot = draft.sound.incoming
     if shot is None:
         return Side(None, None)
     if shot.path is None:
         raise MediaError(shot.name, f"is offline on track {draft.site.label}", "relink it and propose again")
     return Side(Path(shot.path), shot.channels)
-
-
-def _mapped(wanted: tuple[tuple[int, int], ...] | None, info: MediaInfo) -> Channels | None:
-    """The channels of a file that the retrieved clip plays, where it says so."""
-    if wanted is None:
-        return None
-    every = [(stream, channel) for stream, found in enumerate(info.streams) for channel in range(found.channels)]
-    mapped = []
-    for pair in wanted:
-        # A retrieved clip's channels are counted through all streams, as those of Final Cut Pro 7 XML are.
-        number = pair[1] if pair[0] in (0, ALL_STREAMS) and pair not in every else None
-        found = every[number] if number is not None and number < len(every) else pair
-        if found not in every:
-            raise MediaError(info.path, f"it has no channel {pair[1] + 1}", "propose again")
-        mapped.append(found)
-    return tuple(mapped)
-
-
-def _format(side: Side, facts: Facts) -> tuple[int, str]:
-    """Channels and layout of what a side plays."""
-    if side.path is None:
-        return 1, "mono"
-    streams = facts.of(side.path).streams
-    chosen = side.channels or tuple((s, c) for s, stream in enumerate(streams) for c in range(stream.channels))
-    count, stream = len(chosen), chosen[0][0]
-    whole = stream < len(streams) and chosen == tuple((stream, c) for c in range(streams[stream].channels))
-    return count, streams[stream].layout if whole else layout_name(count)

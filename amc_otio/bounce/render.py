@@ -9,7 +9,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from amc_otio.bounce.plan import Bounce, Side
+from amc_otio.bounce.plan import Bounce
+from amc_otio.bounce.sides import Side
 from amc_otio.joining.render import blend, to_channels
 from amc_otio.media.bwf import FULL_SCALE, to_24_bit
 from amc_otio.media.decode import decode

@@ -12,10 +12,12 @@ from pathlib import Path
 import opentimelineio as otio
 
 from amc_otio.bounce.files import Beside, beside, check_files, file_name, url_like
-from amc_otio.bounce.plan import Bounce, Chosen, Facts, plan_bounces
+from amc_otio.bounce.plan import Bounce, Chosen, plan_bounces
 from amc_otio.bounce.render import Rendered, render_together
+from amc_otio.bounce.sides import Facts
 from amc_otio.codec import encode
-from amc_otio.errors import MediaError
+from amc_otio.config import MUTES
+from amc_otio.errors import MediaError, UsageError
 from amc_otio.media.bwf import Broadcast, write_bwf
 from amc_otio.media.locate import Locator
 from amc_otio.proposals import Proposals, ShotRecord
@@ -147,6 +149,8 @@ def bounced(
     AmcError
         No file is left then.
     """
+    if mute not in MUTES:
+        raise UsageError("mute", f"'{mute}' is unknown", f"choose from {', '.join(MUTES)}")
     if not chosen:
         yield Bounces()
         return

@@ -111,6 +111,7 @@ def spans_of(
     outgoing: Fraction | None,
     incoming: Fraction,
     incoming_length: Fraction | None,
+    shift: Fraction,
     handle: Fraction,
 ) -> Spans:
     """Count the samples of a bounce.
@@ -124,16 +125,22 @@ def spans_of(
     how
         The blend, in samples at 48 kHz.
     outgoing, incoming
-        Second of each file at the point, the slip included; None where nothing plays before it.
+        Second of each file at the point; None where nothing plays before it.
     incoming_length
         Seconds of the incoming file; None where nothing plays after the point.
+    shift
+        Seconds by which the incoming sound is entered later, so that the waveforms meet; 0 plays it exactly where
+        the timeline's clip does, and that clip can go on.
     handle
         Seconds of media wanted before and after the cover.
     """
     fade_first = clock.sample(point - Fraction(how.before, ANALYSIS_RATE))
     fade_stop = clock.sample(point + Fraction(how.after, ANALYSIS_RATE))
     out_offset = 0 if outgoing is None else clock.offset(outgoing, point)
-    in_offset = clock.offset(incoming, point)
+    in_offset = clock.offset(incoming + shift, point)
+    if shift and outgoing is not None:
+        # Where waveforms are to meet, what counts is the one to the other: that is what is rounded.
+        in_offset = out_offset + round((incoming + shift - outgoing) * clock.rate)
     latest = min(cover.start, Fraction(fade_first, clock.rate) - clock.start)
     start = clock.frame_at(latest) if outgoing is None else _start(clock, cover.start - handle, latest, -out_offset)
     least = max(clock.sample(cover.end), fade_stop)

@@ -12,6 +12,7 @@ from amc_otio.cli.arguments import (
     choices_of,
     console_of,
     make_folder,
+    mute_of,
     path_maps_of,
     rate_of,
     reporter_for,
@@ -54,7 +55,7 @@ def match(arguments: argparse.Namespace) -> int:
         timeline_name=arguments.timeline,
         timeline_rate=rate_of(arguments),
         bounce=arguments.bounce,
-        mute=arguments.mute,
+        mute=mute_of(arguments),
     )
     if arguments.proposals and not arguments.dry_run:
         write_proposals(proposals, arguments.proposals)
@@ -79,6 +80,7 @@ def match(arguments: argparse.Namespace) -> int:
 def propose(arguments: argparse.Namespace) -> int:
     """``amc-otio propose``."""
     from amc_otio import workflow
+    from amc_otio.choices import nothing_found
     from amc_otio.codec import encode
     from amc_otio.proposals import write_proposals
     from amc_otio.timeline.write import check_new_file
@@ -102,7 +104,7 @@ def propose(arguments: argparse.Namespace) -> int:
         _print_proposal(console, number, proposal, arguments.show_refused or console.verbose)
     console.result(encode(proposals))
     if not found:
-        raise workflow.nothing_found(arguments.edit, proposals)
+        raise nothing_found(arguments.edit, proposals)
     return 0
 
 
@@ -121,7 +123,7 @@ def apply(arguments: argparse.Namespace) -> int:
         force=arguments.force,
         dry_run=arguments.dry_run,
         bounce=arguments.bounce,
-        mute=arguments.mute,
+        mute=mute_of(arguments),
     )
     console.notes(written.notes)
     _print_written(console, written, arguments.dry_run)
@@ -161,10 +163,12 @@ def revert(arguments: argparse.Namespace) -> int:
     from amc_otio import workflow
 
     console = console_of(arguments)
-    output = workflow.revert(arguments.edit, arguments.output, arguments.force, arguments.dry_run)
+    done = workflow.revert(arguments.edit, arguments.output, arguments.force, arguments.dry_run)
+    if done.bounces:
+        console.notes([f"the bounces stay where they are: {', '.join(done.bounces)}"])
     verb = "would write" if arguments.dry_run else "wrote"
-    console.say(f"{verb} {output}: {arguments.edit.name} as it was before amc-otio's last run")
-    console.result({"output": str(output)})
+    console.say(f"{verb} {done.output}: {arguments.edit.name} as it was before amc-otio's last run")
+    console.result({"output": str(done.output), "bounces": list(done.bounces)})
     return 0
 
 

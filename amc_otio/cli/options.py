@@ -54,9 +54,8 @@ def bouncing(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--mute",
         choices=MUTES,
-        default="auto",
         help="what a bounce replaces is switched off, or a gap is left; auto: off, where the format keeps that "
-        "(default: %(default)s)",
+        f"(default: {MUTES[0]})",
     )
 
 
