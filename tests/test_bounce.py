@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import bounce_helpers as helpers
@@ -13,10 +14,14 @@ import pytest
 import soundfile
 from bounce_helpers import bounce_clips, check_exact, make_edit, proposals_for, read_24, with_joins
 
+from amc_otio.cli import main
 from amc_otio.errors import AmcError, OutputError
 from amc_otio.matching.media_table import MediaTable
+from amc_otio.media.bwf import to_24_bit
+from amc_otio.media.decode import decode
 from amc_otio.media.locate import Locator
 from amc_otio.media.probe import probe
+from amc_otio.timeline.audio_rate import stated_audio_rate
 from amc_otio.timeline.edit_points import find_edit_points
 from amc_otio.timeline.equality import fields, same_fields
 from amc_otio.timeline.rational import exact_rate, seconds
@@ -369,3 +374,112 @@ def test_one_sound_track_is_left_to_picture_as_it_is(tmp_path: Path) -> None:
     assert check_exact(tmp_path / "new.otio", 1) >= 1
     assert {f["track"] for f in (c.metadata["amc_otio"]["bounce"] for c, _ in bounce_clips(made))} == {"A1"}
     assert helpers.frame_rate(made) == 24
+
+
+def test_waveforms_that_were_aligned_meet_sample_by_sample(tmp_path: Path) -> None:
+    """At 29.97 the frames of the cut lie between samples; the slip was found on samples."""
+    shots = make_edit(tmp_path, 30000 / 1001)
+    proposals = with_joins(proposals_for(shots, indexes=("A1:1",)), **FADE, slip=11)
+    (file,) = apply(shots.edit, proposals, tmp_path / "new.otio", bounce=True).bounces
+    best = proposals.proposals[0].candidates[0]
+    apart = best.window_start + best.join.in_point + 11 - best.query_start - best.join.out_point
+    assert file.incoming_sample - file.outgoing_sample == apart
+    # The source itself, bit for bit, from the fade to the end of the shot.
+    assert file.fade_last_sample is not None
+    assert file.incoming is not None
+    first = file.fade_last_sample + 1
+    source = decode(file.incoming, file.incoming_sample + first, file.samples - first, sample_rate=48_000)
+    np.testing.assert_array_equal(read_24(file.path)[:, first:], to_24_bit(source)[0])
+
+
+def test_without_a_start_timecode_no_clock_runs_before_midnight(tmp_path: Path) -> None:
+    shots = make_edit(tmp_path)
+    timeline = otio.adapters.read_from_file(str(shots.edit))
+    timeline.global_start_time = None
+    timeline.to_json_file(str(shots.edit))
+    proposals = with_joins(proposals_for(shots, {"edit.min_frames": 2}, indexes=("A1:1",)), **FADE)
+    (file,) = apply(shots.edit, proposals, tmp_path / "new.otio", bounce=True).bounces
+    assert file.time_reference == file.outgoing_sample - 72_000 >= 0
+    assert file.time_reference == 48_000 * seconds(
+        bounce_clips_in(tmp_path / "new.otio")[0].available_range().start_time
+    )
+
+
+def bounce_clips_in(path: Path) -> list[otio.schema.Clip]:
+    return [clip for clip, _ in bounce_clips(otio.adapters.read_from_file(str(path)))]
+
+
+def test_tracks_that_count_samples(tmp_path: Path) -> None:
+    shots = make_edit(tmp_path)
+    timeline = otio.adapters.read_from_file(str(shots.edit))
+    for clip in timeline.tracks[0]:
+        used = clip.source_range
+        clip.source_range = helpers.TR(used.start_time.rescaled_to(48_000), used.duration.rescaled_to(48_000))
+    timeline.to_json_file(str(shots.edit))
+    apply(shots.edit, with_joins(proposals_for(shots), **FADE), tmp_path / "new.otio", bounce=True)
+    assert check_exact(tmp_path / "new.otio") >= 1
+
+
+def test_the_rate_that_final_cut_states(tmp_path: Path) -> None:
+    shots = make_edit(tmp_path)
+    timeline = otio.adapters.read_from_file(str(shots.edit))
+    stated = {"samplecharacteristics": {"depth": "16", "samplerate": "96000"}}
+    timeline.metadata["fcp_xml"] = {"media": {"audio": {"format": stated}}}
+    timeline.to_json_file(str(shots.edit))
+    written = apply(shots.edit, with_joins(proposals_for(shots), **FADE), tmp_path / "new.otio", bounce=True)
+    assert {f.rate for f in written.bounces} == {96_000}
+    for nonsense in ("no", "1", None, {}):
+        timeline.metadata["fcp_xml"] = {
+            "media": {"audio": {"format": {"samplecharacteristics": {"samplerate": nonsense}}}}
+        }
+        assert stated_audio_rate(timeline) is None
+
+
+def test_a_nest_that_plays_at_the_cut(tmp_path: Path) -> None:
+    """The outgoing item is a nest: the clip in it that is heard there is bounced, and the cuts in it are not."""
+    shots = make_edit(tmp_path)
+    timeline = otio.adapters.read_from_file(str(shots.edit))
+    outer = timeline.tracks[0]
+    inner = otio.schema.Track("inner", kind=otio.schema.TrackKind.Audio)
+    first, second = outer[0].clone(), outer[0].clone()
+    first.source_range = helpers.TR(helpers.RT(10, 24), helpers.RT(20, 24))
+    inner.extend([first, second])
+    nest = otio.schema.Stack("nest")
+    nest.append(inner)
+    outer[0] = nest
+    timeline.to_json_file(str(shots.edit))
+    proposals = with_joins(proposals_for(shots, indexes=("A1:1",)), **FADE)
+    (file,) = apply(shots.edit, proposals, tmp_path / "new.otio", bounce=True).bounces
+    assert file.fade_first_sample is not None
+    source = decode(shots.media[0], file.outgoing_sample, file.fade_first_sample, sample_rate=48_000)
+    np.testing.assert_array_equal(read_24(file.path)[:, : file.fade_first_sample], to_24_bit(source)[0])
+    # 20 frames in, the second clip begins at frame 36 of the file; it ends at the cut, 48 frames on.
+    made = otio.adapters.read_from_file(str(tmp_path / "new.otio"))
+    ((clip, at),) = bounce_clips(made)
+    begins = seconds(clip.source_range.start_time) - seconds(clip.available_range().start_time)
+    assert (file.outgoing_sample + begins * 48_000) / 48_000 == at - Fraction(20, 24) + Fraction(36, 24)
+    inside = proposals_for(shots, {"edit.mode": "insert", "edit.length_s": 1.0}, indexes=("A1/1.A1:1",))
+    written = apply(shots.edit, with_joins(inside, **FADE), tmp_path / "in.otio", bounce=True)
+    assert not written.bounces
+    assert any("is cut, not bounced" in note for note in written.notes)
+    assert not list(tmp_path.glob("in.*.wav"))
+
+
+@pytest.mark.slow
+def test_the_bundled_example_from_the_command_line(
+    examples: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A film's own AAC: seeking changes its noise a little, so the sources are met to -66 dB and not to the bit."""
+    new = tmp_path / "new.otio"
+    flags = ["--library", tmp_path / "library", "--gallery", examples / "media", examples / "sounds", "--bounce"]
+    assert main([str(a) for a in ("match", examples / "match_cut.otio", "-o", new, *flags, "--json")]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["bounces"]
+    for file in told["bounces"]:
+        assert Path(file["path"]).parent == tmp_path
+        sound = read_24(file["path"]) / 2**23
+        first = file["fade_first_sample"]
+        source = decode(file["outgoing"], file["outgoing_sample"], first, sample_rate=file["rate"])
+        assert np.abs(sound[:, :first] - np.clip(source, -1, 1)).max() < 5e-4
+    assert main(["revert", str(new), "-o", str(tmp_path / "back.otio")]) == 0
+    assert "the bounces stay where they are: new.A1-" in capsys.readouterr().err
