@@ -214,6 +214,37 @@ def test_a_second_run_leaves_the_bounce_alone(tmp_path: Path) -> None:
     assert written.bounces
 
 
+def test_a_later_ripple_takes_the_bounce_along(tmp_path: Path) -> None:
+    shots = make_edit(tmp_path)
+    one, two = tmp_path / "one.otio", tmp_path / "two.otio"
+    apply(shots.edit, with_joins(proposals_for(shots, indexes=("A1:2",)), **FADE), one, bounce=True)
+    again = replace(shots, edit=one)
+    (refused,) = proposals_for(again, indexes=("A1:1",)).proposals
+    assert "goes on in a bounce" in (refused.refusal or "")
+    settings = {"edit.mode": "insert", "edit.ripple": True, "edit.length_s": 1.0}
+    written = apply(one, proposals_for(again, settings, indexes=("A1:1",)), two)
+    assert len(written.changes) == 1
+    made = otio.adapters.read_from_file(str(two))
+    ((clip, at),) = bounce_clips(made)
+    ((_, before),) = bounce_clips(otio.adapters.read_from_file(str(one)))
+    assert at > before
+    helpers.muted_pair(made.tracks[0], at, at + seconds(clip.duration()))
+
+
+def test_a_cut_that_was_moved_for_its_format_leaves_the_sounds_where_they_were(tmp_path: Path) -> None:
+    shots = make_edit(tmp_path)
+    proposals = proposals_for(shots, {"edit.offsets": "frames"}, indexes=("A1:1",))
+    proposals = with_joins(proposals, fade_before=2_000, fade_after=18_000)
+    written = apply(shots.edit, proposals, tmp_path / "new.otio", bounce=True)
+    assert written.changes[0].metadata["cut_moved_for_format_s"] == "1/6"
+    assert check_exact(tmp_path / "new.otio") == 1
+    exact = replace(proposals, settings=proposals.settings.replace({"edit.offsets": "exact"}))
+    other = apply(shots.edit, exact, tmp_path / "exact.otio", bounce=True)
+    for a, b in zip(written.bounces, other.bounces, strict=True):
+        offsets = [(f.point_sample + f.time_reference, f.outgoing_sample - f.time_reference) for f in (a, b)]
+        assert offsets[0] == offsets[1]
+
+
 def test_bounces_are_no_sounds_to_match_with(tmp_path: Path) -> None:
     shots = make_edit(tmp_path)
     new = tmp_path / "new.otio"

@@ -142,6 +142,9 @@ def _prepare(
         return Proposal(_bare_record(point), None, (), (), point.refusal or str(error))
     if point.refusal is not None:
         return Proposal(record, None, (), (), point.refusal)
+    if point.into_bounce and settings.edit.mode != "insert":
+        reason = "the incoming clip goes on in a bounce; use --mode insert, or revert the bounce first"
+        return Proposal(record, None, (), (), reason)
     assert point.outgoing is not None
     try:
         slot = shared_slot(loaded.timeline, record.cuts, settings.edit)

@@ -236,10 +236,8 @@ def bounced_spans(tracks: Iterable[PlacedTrack]) -> tuple[Bounced, ...]:
     return tuple(found)
 
 
-def bounce_refusal(
-    spans: Iterable[Bounced], label: str, outgoing: Any, at: Fraction | None, incoming_end: Fraction | None
-) -> str | None:
-    """Why a cut on a track may not be made because of a bounce, or None.
+def bounce_refusal(spans: Iterable[Bounced], label: str, outgoing: Any, at: Fraction | None) -> str | None:
+    """Why a cut may not be made because of a bounce, or None.
 
     Parameters
     ----------
@@ -247,18 +245,18 @@ def bounce_refusal(
         Of the track.
     outgoing
         The item that ends at the cut.
-    at, incoming_end
-        Where the cut is and where the incoming item ends, in seconds from the timeline's start.
+    at
+        Where the cut is, in seconds from the timeline's start.
     """
     if bounce_label(outgoing) is not None:
         return "the outgoing clip is a bounce that amc-otio made: choose a cut of the clips themselves"
-    if at is None:
-        return None
-    for span in spans:
-        if span.label != label:
-            continue
-        if span.start - SAME_TIME <= at <= span.end + SAME_TIME:
-            return "a bounce plays here (revert it first, to choose again)"
-        if incoming_end is not None and abs(incoming_end - span.start) <= SAME_TIME:
-            return "the incoming clip runs on into a bounce (revert it first)"
+    if at is not None and any(
+        span.label == label and span.start - SAME_TIME <= at <= span.end + SAME_TIME for span in spans
+    ):
+        return "a bounce plays here (revert it first, to choose again)"
     return None
+
+
+def runs_into_bounce(spans: Iterable[Bounced], label: str, end: Fraction | None) -> bool:
+    """Whether what ends on a track at a time (from the timeline's start) goes on in a bounce."""
+    return end is not None and any(span.label == label and abs(span.start - end) <= SAME_TIME for span in spans)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import opentimelineio as otio
 
-from amc_otio.timeline.bounce_track import Bounced, bounce_refusal, bounced_spans
+from amc_otio.timeline.bounce_track import Bounced, bounce_refusal, bounced_spans, runs_into_bounce
 from amc_otio.timeline.clock import drop_of, start_seconds
 from amc_otio.timeline.links import Links
 from amc_otio.timeline.rational import RationalTime, TimeRange, exact_rate, from_frames, seconds
@@ -78,6 +78,8 @@ class EditPoint:
         The same cut on linked tracks.
     refusal
         Why nothing can be cut here, in words; None where it can.
+    into_bounce
+        Whether the incoming clip goes on in a bounce, so that no other may take its place.
     """
 
     id: str
@@ -91,6 +93,7 @@ class EditPoint:
     incoming: Shot | None
     linked: tuple[LinkedCut, ...] = ()
     refusal: str | None = None
+    into_bounce: bool = False
 
 
 def find_edit_points(
@@ -171,7 +174,7 @@ def _with_incoming(
         incoming = shot_of(following.item, (*track.path, following.index), prober, at_end=False)
     after = following.end if following is not None else None
     runs_to = None if at is None or after is None or placed.end is None else at + after - placed.end
-    bounced = bounce_refusal(bounces, track.label, placed.item, at, runs_to)
+    bounced = bounce_refusal(bounces, track.label, placed.item, at)
     refusals = [
         *([bounced] if bounced else []),
         *_track_refusals(track),
@@ -185,6 +188,7 @@ def _with_incoming(
         incoming=incoming.shot if incoming is not None else None,
         linked=tuple(_linked_cuts(track, placed, following, links, by_path)),
         refusal="; ".join(refusals) or None,
+        into_bounce=runs_into_bounce(bounces, track.label, runs_to),
     )
 
 
