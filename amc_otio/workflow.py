@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -32,6 +33,7 @@ from amc_otio.media.locate import Locator
 from amc_otio.proposals import FORMAT, VERSION, Candidate, Proposal, Proposals, RangeRecord, TimelineRecord, edit_of
 from amc_otio.representations import create
 from amc_otio.timeline.apply import apply_edits
+from amc_otio.timeline.beside import beside
 from amc_otio.timeline.edit_points import EditPoint, find_edit_points
 from amc_otio.timeline.edits import Edit
 from amc_otio.timeline.metadata import items_of
@@ -266,7 +268,9 @@ def apply(
         notes += _split_notes(edits)
     changes = tuple(_change(p, c, e) for (p, c), e in zip(chosen, edits, strict=True))
     made = [Chosen(p, c, e) for (p, c), e in zip(chosen, edits, strict=True)] if bounce else []
-    with bounced(applied, made, proposals, output, mute, force, dry_run) as bounces:
+    sidecar = sidecar_path(output)
+    with nullcontext() if dry_run else beside(output) as files:
+        bounces = bounced(applied, made, proposals, output, mute, force, files)
         records.extend(bounces.records)
         run = {
             "tool": f"amc-otio {__version__}",
@@ -278,7 +282,7 @@ def apply(
             run["bounces"] = [Path(file.path).name for file in bounces.files]
         stamp(applied.timeline, run, records)
         notes += applied.notes + bounces.notes
-        if not dry_run:
+        if files is not None:
             with staged(applied.timeline, output, bounces.media) as stage:
                 notes += stage.lost
                 content = {
@@ -292,10 +296,10 @@ def apply(
                     "notes": list(notes),
                     "undo": records,
                 }
-                bounces.place()
-                write_json(sidecar_path(output), content)
+                write_json(files.new(sidecar.name), content)
+                files.place()
                 stage.commit()
-    return Written(output, sidecar_path(output), changes, notes, bounces.files)
+    return Written(output, sidecar, changes, notes, bounces.files)
 
 
 def match(

@@ -353,7 +353,7 @@ def test_what_goes_wrong_leaves_nothing_and_overwrites_nothing(tmp_path: Path, m
             patched.setattr(name, full)
             with pytest.raises(OutputError, match="No space left on device"):
                 apply(shots.edit, proposals, new, bounce=True, force=True)
-        assert {p for p in files_in(tmp_path) if not p.endswith(".amc.json")} == before
+        assert files_in(tmp_path) == before
         assert wave.read_bytes() == b"mine"
     apply(shots.edit, proposals, new, bounce=True, force=True)
     assert wave.read_bytes() != b"mine"
@@ -514,3 +514,71 @@ def test_the_bundled_example_from_the_command_line(
         assert np.abs(sound[:, :first] - np.clip(source, -1, 1)).max() < 5e-4
     assert main(["revert", str(new), "-o", str(tmp_path / "back.otio")]) == 0
     assert "the bounces stay where they are: new.A1-" in capsys.readouterr().err
+
+
+def test_dual_mono_of_final_cut_keeps_its_channels(tmp_path: Path) -> None:
+    shots = make_edit(tmp_path, tracks=2)
+    timeline = otio.adapters.read_from_file(str(shots.edit))
+    for number, track in enumerate(timeline.tracks, 1):
+        track.metadata["fcp_xml"] = {"outputchannelindex": str(number), "locked": "FALSE"}
+        for clip in track:
+            del clip.metadata["Resolve_OTIO"]
+            clip.metadata["fcp_xml"] = {"sourcetrack": {"mediatype": "audio", "trackindex": str(number)}}
+    timeline.to_json_file(str(shots.edit))
+    proposals = with_joins(proposals_for(shots, indexes=("A1:1",)), **FADE)
+    written = apply(shots.edit, proposals, tmp_path / "new.otio", bounce=True)
+    assert [(f.track, f.channels) for f in written.bounces] == [("A1", 1), ("A2", 1)]
+    made = otio.adapters.read_from_file(str(tmp_path / "new.otio"))
+    assert [t.metadata["fcp_xml"]["outputchannelindex"] for t in made.tracks] == ["1", "2", "1", "2"]
+    for channel, file in enumerate(written.bounces):
+        assert file.fade_first_sample is not None
+        assert file.fade_last_sample is not None
+        sound, first, last = read_24(file.path), file.fade_first_sample, file.fade_last_sample + 1
+        for path, start, part in (
+            (file.outgoing, file.outgoing_sample, slice(0, first)),
+            (file.incoming, file.incoming_sample, slice(last, None)),
+        ):
+            assert path is not None
+            source = decode(path, start, file.samples, sample_rate=48_000, channels=((0, channel),))
+            np.testing.assert_array_equal(sound[:, part], to_24_bit(source)[0][:, part])
+
+
+def test_a_linked_track_that_is_empty_before_the_cut(tmp_path: Path) -> None:
+    shots = make_edit(tmp_path, tracks=2)
+    timeline = otio.adapters.read_from_file(str(shots.edit))
+    length = timeline.tracks[1][0].source_range
+    timeline.tracks[1][0] = otio.schema.Gap(source_range=length)
+    timeline.to_json_file(str(shots.edit))
+    proposals = with_joins(proposals_for(shots, indexes=("A1:1",)), **FADE)
+    written = apply(shots.edit, proposals, tmp_path / "new.otio", bounce=True)
+    assert [f.outgoing is None for f in written.bounces] == [False, True]
+    sound = read_24(written.bounces[1].path)
+    first, last = written.bounces[1].fade_first_sample, written.bounces[1].fade_last_sample
+    assert first is not None
+    assert last is not None
+    assert not sound[:, :first].any()
+    assert sound[:, last:].any()
+    made = otio.adapters.read_from_file(str(tmp_path / "new.otio"))
+    assert all(child.enabled for child in made.tracks[1] if isinstance(child, otio.schema.Gap))
+
+
+def test_a_picture_only_timeline(examples: Path, tmp_path: Path) -> None:
+    """Its sound track is added first, then the bounce's; both go again."""
+    shots = make_edit(tmp_path)
+    timeline = otio.adapters.read_from_file(str(shots.edit))
+    timeline.tracks[0].kind = otio.schema.TrackKind.Video
+    film = examples / "media" / "sintel_trailer.mp4"
+    for clip in timeline.tracks[0]:
+        clip.media_reference = otio.schema.ExternalReference(
+            str(film), helpers.TR(helpers.RT(0, 24), helpers.RT(1246, 24))
+        )
+        clip.source_range = helpers.TR(helpers.RT(300 + 200 * ord(clip.name) % 500, 24), helpers.RT(48, 24))
+    timeline.to_json_file(str(shots.edit))
+    proposals = with_joins(proposals_for(shots, {"match.silence_dbfs": -120.0}), fade_before=2_400, fade_after=2_400)
+    new = tmp_path / "new.otio"
+    written = apply(shots.edit, proposals, new, bounce=True)
+    assert written.bounces
+    made = otio.adapters.read_from_file(str(new))
+    assert [t.kind for t in made.tracks] == ["Video", "Audio", "Audio"]
+    revert(new, tmp_path / "back.otio")
+    assert same_fields(fields(otio.adapters.read_from_file(str(tmp_path / "back.otio"))), fields(timeline))

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
 import opentimelineio as otio
 
-from amc_otio.bounce.files import Beside, beside, check_files, file_name, url_like
+from amc_otio.bounce.files import check_files, file_name, url_like
 from amc_otio.bounce.plan import Bounce, Chosen, plan_bounces
 from amc_otio.bounce.render import Rendered, render_together
 from amc_otio.bounce.sides import Facts
@@ -23,6 +23,7 @@ from amc_otio.media.locate import Locator
 from amc_otio.proposals import Proposals, ShotRecord
 from amc_otio.timeline.apply import Applied
 from amc_otio.timeline.audio_rate import stated_audio_rate
+from amc_otio.timeline.beside import Beside
 from amc_otio.timeline.bounce_track import BOUNCE, BounceClip, add_bounce_track
 from amc_otio.timeline.clock import start_seconds
 from amc_otio.timeline.muting import keeps_mute, mute_span
@@ -91,23 +92,17 @@ class BounceFile:
     incoming_sample: int
 
 
-@dataclass
+@dataclass(frozen=True)
 class Bounces:
-    """What bouncing made: facts on the files, undo records, notes; `media` are the files before they are in place.
+    """What bouncing made: facts on the files, undo records, notes.
 
-    `place` puts them there.
+    `media` are the files by target URL, where they are before they are in place.
     """
 
     files: tuple[BounceFile, ...] = ()
     records: tuple[Record, ...] = ()
     notes: tuple[str, ...] = ()
     media: dict[str, Path] = field(default_factory=dict)
-    _beside: Beside | None = None
-
-    def place(self) -> None:
-        """Rename the files into place; they go again if the block of `bounced` fails."""
-        if self._beside is not None:
-            self._beside.place()
 
 
 @dataclass(frozen=True)
@@ -119,7 +114,6 @@ class _Made:
     facts: BounceFile
 
 
-@contextmanager
 def bounced(
     applied: Applied,
     chosen: Sequence[Chosen],
@@ -127,8 +121,8 @@ def bounced(
     output: Path,
     mute: str,
     force: bool,
-    dry_run: bool,
-) -> Iterator[Bounces]:
+    files: Beside | None,
+) -> Bounces:
     """Render the bounces of edits, and put them on the new timeline.
 
     Parameters
@@ -141,19 +135,17 @@ def bounced(
         One of `amc_otio.config.MUTES`.
     force
         Replace files of the bounces' names.
-    dry_run
-        Render, and write nothing.
+    files
+        Takes the files; None renders them, and writes nothing.
 
     Raises
     ------
     AmcError
-        No file is left then.
     """
     if mute not in MUTES:
         raise UsageError("mute", f"'{mute}' is unknown", f"choose from {', '.join(MUTES)}")
     if not chosen:
-        yield Bounces()
-        return
+        return Bounces()
     timeline, rate = applied.timeline, proposals.timeline.rate
     paths = _sound_files(timeline, proposals, output.parent)
     facts = Facts()
@@ -164,21 +156,19 @@ def bounced(
         notes.append(_how_muted(output.suffix, mute, gap))
     names = [[file_name(output, b.edit_point, b.site.label, b is group[0]) for b in group] for group in groups]
     check_files((output.parent / name for group in names for name in group), paths, force)
-    with nullcontext() if dry_run or not groups else beside(output.parent) as files:
-        made: list[_Made] = []
-        media: dict[str, Path] = {}
-        for group, its_names in zip(groups, names, strict=True):
-            for bounce, name, rendered in zip(group, its_names, render_together(group), strict=True):
-                path = output.parent / name
-                url = url_like(bounce.site.target_url, path)
-                one = _Made(bounce, url, _facts(bounce, rendered, path, gap))
-                made.append(one)
-                notes += _heard_notes(one, rendered)
-                if files is not None:
-                    media[url] = files.new(name)
-                    write_bwf(media[url], rendered.samples, bounce.clock.rate, bounce.layout, _about(one))
-        records = _put_on(timeline, made, gap, rate)
-        yield Bounces(tuple(m.facts for m in made), tuple(records), tuple(dict.fromkeys(notes)), media, files)
+    made: list[_Made] = []
+    media: dict[str, Path] = {}
+    for group, its_names in zip(groups, names, strict=True):
+        for bounce, name, rendered in zip(group, its_names, render_together(group), strict=True):
+            path = output.parent / name
+            one = _Made(bounce, url_like(bounce.site.target_url, path), _facts(bounce, rendered, path, gap))
+            made.append(one)
+            notes += _heard_notes(one, rendered)
+            if files is not None:
+                media[one.url] = files.new(name)
+                write_bwf(media[one.url], rendered.samples, bounce.clock.rate, bounce.layout, _about(one))
+    records = _put_on(timeline, made, gap, rate)
+    return Bounces(tuple(m.facts for m in made), tuple(records), tuple(dict.fromkeys(notes)), media)
 
 
 def _sound_files(timeline: otio.schema.Timeline, proposals: Proposals, base: Path) -> list[Path]:

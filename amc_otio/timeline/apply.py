@@ -18,6 +18,7 @@ from amc_otio.timeline.conflicts import Conflicts, footprint
 from amc_otio.timeline.edits import Edit, RetrievedShot, TrackCut
 from amc_otio.timeline.rational import RationalTime, TimeRange, exact_rate, from_seconds, seconds
 from amc_otio.timeline.ripple import record_length, shift_after
+from amc_otio.timeline.shots import ALL_STREAMS, channels_of
 from amc_otio.timeline.slots import SAME_TIME, slot_at, track_at
 from amc_otio.timeline.undo import METADATA_KEY, Record, add_marker, replace_children
 
@@ -198,9 +199,14 @@ def _retrieved(
     resolve: dict[str, Any] = {}
     if link is not None:
         resolve["Link Group ID"] = link
-    if position is not None and _plays_one_channel(outgoing) and shot.channels > 1:
-        # Dual mono and stems keep one channel a track.
-        resolve["Channels"] = [{"Source Channel ID": position % shot.channels, "Source Track ID": 0}]
+    own = channels_of(outgoing) if isinstance(outgoing, otio.schema.Clip) else None
+    if position is not None and own is not None and len(own) == 1 and shot.channels > 1:
+        # Dual mono and stems keep one channel a track, in the words that the outgoing clip has for it.
+        channel = position % shot.channels
+        if own[0][0] == ALL_STREAMS:
+            metadata["fcp_xml"] = {"sourcetrack": {"mediatype": "audio", "trackindex": str(channel + 1)}}
+        else:
+            resolve["Channels"] = [{"Source Channel ID": channel, "Source Track ID": 0}]
     if resolve:
         metadata["Resolve_OTIO"] = resolve
     return otio.schema.Clip(
@@ -252,11 +258,6 @@ def _marker(edit: Edit, at: Fraction, rate: Fraction) -> otio.schema.Marker:
 def _resolve_metadata(item: otio.core.Composable) -> Any:
     found = item.metadata.get("Resolve_OTIO")
     return found if hasattr(found, "get") else {}
-
-
-def _plays_one_channel(item: otio.core.Composable) -> bool:
-    channels = _resolve_metadata(item).get("Channels")
-    return channels is not None and len(channels) == 1
 
 
 def _new_link_group(timeline: otio.schema.Timeline, edit: Edit) -> int | None:
