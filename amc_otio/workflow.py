@@ -270,7 +270,7 @@ def apply(
     made = [Chosen(p, c, e) for (p, c), e in zip(chosen, edits, strict=True)] if bounce else []
     sidecar = sidecar_path(output)
     with nullcontext() if dry_run else beside(output) as files:
-        bounces = bounced(applied, made, proposals, output, mute, force, files)
+        bounces = bounced(timeline, applied, made, proposals, output, mute, force, files)
         records.extend(bounces.records)
         run = {
             "tool": f"amc-otio {__version__}",

@@ -451,6 +451,23 @@ def test_tracks_that_count_samples(tmp_path: Path) -> None:
     assert check_exact(tmp_path / "new.otio") >= 1
 
 
+def test_retrieved_sounds_have_no_say_in_the_rate(tmp_path: Path) -> None:
+    shots = make_edit(tmp_path, rates=(44_100, 48_000, 48_000))
+    for path in shots.sounds.iterdir():
+        assert soundfile.info(path).samplerate == 44_100
+    written = apply(shots.edit, with_joins(proposals_for(shots), **FADE), tmp_path / "new.otio", bounce=True)
+    assert {f.rate for f in written.bounces} == {48_000}
+    assert check_exact(tmp_path / "new.otio") >= 1
+    # Resampled sound too is what reading it gives, bit for bit, where the same span is read.
+    for file in written.bounces:
+        first, last = file.fade_first_sample, file.fade_last_sample
+        assert first is not None
+        assert last is not None
+        assert file.incoming is not None
+        source = decode(file.incoming, file.incoming_sample + first, file.samples - first, sample_rate=48_000)
+        np.testing.assert_array_equal(read_24(file.path)[:, last + 1 :], to_24_bit(source)[0][:, last + 1 - first :])
+
+
 def test_the_rate_that_final_cut_states(tmp_path: Path) -> None:
     shots = make_edit(tmp_path)
     timeline = otio.adapters.read_from_file(str(shots.edit))

@@ -16,7 +16,7 @@ from amc_otio.config import ANALYSIS_RATE, BOUNCE_HANDLE_S, BOUNCE_RUN_S
 from amc_otio.errors import MediaError, ProposalsError
 from amc_otio.joining.fades import Blend
 from amc_otio.proposals import Candidate, LinkedSound, Proposal, Proposals
-from amc_otio.timeline.bounce_track import Site, site_at
+from amc_otio.timeline.bounce_track import Site, Sites
 from amc_otio.timeline.edits import Edit
 
 MOST_VALUES: Final = 1 << 26
@@ -123,8 +123,9 @@ def plan_bounces(
     """
     notes: list[str] = []
     drafts: list[list[_Draft]] = []
+    sites = Sites(timeline)
     for one in sorted(chosen, key=lambda c: (c.edit.record_time, c.edit.name)):
-        made = [_draft(timeline, one, sound, cuts[one.edit.name], proposals) for sound in _sounds(one.proposal)]
+        made = [_draft(sites, one, sound, cuts[one.edit.name], proposals) for sound in _sounds(one.proposal)]
         if None in made:
             notes.append(f"{one.edit.name}: is cut, not bounced: bounces are made for tracks of the timeline itself")
         drafts.append([draft for draft in made if draft is not None])
@@ -142,7 +143,7 @@ def _sounds(proposal: Proposal) -> list[LinkedSound]:
 
 
 def _draft(
-    timeline: otio.schema.Timeline,
+    sites: Sites,
     chosen: Chosen,
     sound: LinkedSound,
     cuts: dict[tuple[int, ...], tuple[Fraction, Fraction]],
@@ -150,7 +151,7 @@ def _draft(
 ) -> _Draft | None:
     if sound.track_path not in cuts:
         raise ProposalsError(chosen.edit.name, "a linked sound is on no track that is cut", "propose again")
-    site = site_at(timeline, sound.track_path, cuts[sound.track_path])
+    site = sites.at(sound.track_path, cuts[sound.track_path])
     if site is None:
         return None
     # Where the format wants whole frames the cut has moved, and the two sounds have not.

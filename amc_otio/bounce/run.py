@@ -24,7 +24,7 @@ from amc_otio.proposals import Proposals, ShotRecord
 from amc_otio.timeline.apply import Applied
 from amc_otio.timeline.audio_rate import stated_audio_rate
 from amc_otio.timeline.beside import Beside
-from amc_otio.timeline.bounce_track import BOUNCE, BounceClip, add_bounce_track
+from amc_otio.timeline.bounce_track import BOUNCE, BounceClip, add_bounce_track, bounce_label
 from amc_otio.timeline.clock import start_seconds
 from amc_otio.timeline.muting import keeps_mute, mute_span
 from amc_otio.timeline.undo import Record
@@ -115,6 +115,7 @@ class _Made:
 
 
 def bounced(
+    before: otio.schema.Timeline,
     applied: Applied,
     chosen: Sequence[Chosen],
     proposals: Proposals,
@@ -127,6 +128,8 @@ def bounced(
 
     Parameters
     ----------
+    before
+        The timeline as it was: its files have a say in the rate.
     applied
         The new timeline, which is changed.
     output
@@ -147,7 +150,7 @@ def bounced(
     if not chosen:
         return Bounces()
     timeline, rate = applied.timeline, proposals.timeline.rate
-    paths = _sound_files(timeline, proposals, output.parent)
+    paths = _sound_files(before, proposals, output.parent)
     facts = Facts()
     rates = (stated_audio_rate(timeline), facts.rates(paths))
     groups, notes = plan_bounces(timeline, chosen, applied.cuts, proposals, rates, facts, start_seconds(timeline))
@@ -155,7 +158,8 @@ def bounced(
     if groups:
         notes.append(_how_muted(output.suffix, mute, gap))
     names = [[file_name(output, b.edit_point, b.site.label, b is group[0]) for b in group] for group in groups]
-    check_files((output.parent / name for group in names for name in group), paths, force)
+    media_files = [*paths, *(side.path for g in groups for b in g for side in (b.outgoing, b.incoming) if side.path)]
+    check_files((output.parent / name for group in names for name in group), media_files, force)
     made: list[_Made] = []
     media: dict[str, Path] = {}
     for group, its_names in zip(groups, names, strict=True):
@@ -180,7 +184,7 @@ def _sound_files(timeline: otio.schema.Timeline, proposals: Proposals, base: Pat
             continue
         for clip in track.find_clips():
             url = target_url(clip)
-            if url is None:
+            if url is None or bounce_label(clip) is not None:
                 continue
             with suppress(MediaError):
                 found.append(locator.locate(url))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -88,17 +89,36 @@ class Bounced:
     end: Fraction
 
 
-def site_at(timeline: otio.schema.Timeline, path: tuple[int, ...], times: Iterable[Fraction]) -> Site | None:
-    """The cut of a top-level track at the first of `times` (on the track) where one is; None where none is."""
-    placed = next((t for t in walk_tracks(timeline, Prober()) if t.path == path), None)
-    if placed is None or len(path) != 1 or placed.place.offset is None:
+class Sites:
+    """Finds where cuts lie on the tracks of a timeline, which is walked once.
+
+    Parameters
+    ----------
+    timeline
+        Held, and not changed while this is used.
+    """
+
+    def __init__(self, timeline: otio.schema.Timeline) -> None:
+        self._timeline = timeline
+        self._tracks: dict[tuple[int, ...], PlacedTrack] = {
+            track.path: track for track in walk_tracks(timeline, Prober()) if len(track.path) == 1
+        }
+        self._ends: dict[tuple[int, ...], tuple[list[Fraction], list[int]]] = {}
+
+    def at(self, path: tuple[int, ...], times: Iterable[Fraction]) -> Site | None:
+        """The cut of a top-level track at the first of `times` (on the track) where one is; None where none is."""
+        track = self._tracks.get(path)
+        if track is None or track.place.offset is None:
+            return None
+        if path not in self._ends:
+            placed = [(item.end, n) for n, item in enumerate(track.items) if item.duration and item.end is not None]
+            self._ends[path] = ([end for end, _ in placed], [n for _, n in placed])
+        ends, numbers = self._ends[path]
+        for time in times:
+            place = bisect_left(ends, time - SAME_TIME)
+            if place < len(ends) and ends[place] <= time + SAME_TIME:
+                return _site(track, numbers[place], track.place.offset)
         return None
-    for time in times:
-        for index, item in enumerate(placed.items):
-            plain = not isinstance(item.item, otio.schema.Transition) and item.duration
-            if plain and item.end is not None and abs(item.end - time) < SAME_TIME:
-                return _site(placed, index, placed.place.offset)
-    return None
 
 
 def _site(track: PlacedTrack, index: int, offset: Fraction) -> Site | None:

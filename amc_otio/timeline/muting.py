@@ -55,7 +55,7 @@ def mute_span(
     indexes: list[int] = []
     for index, child in enumerate(list(track)):
         length = Fraction(0) if child.overlapping() else duration_of(child)
-        if length is None:
+        if length is None or at > last:
             break
         start, end = at, at + length
         at = end
