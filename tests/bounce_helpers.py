@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def noise(seconds: float, rate: int, channels: int, seed: int, level: float = 0.
 
 @dataclass(frozen=True)
 class Shots:
-    """An edit of three shots, as files."""
+    """An edit, as files."""
 
     edit: Path
     media: tuple[Path, ...]
@@ -55,11 +56,14 @@ def make_edit(
     form: str = "relative",
     tracks: int = 1,
     level: float = 0.2,
+    names: str = "abc",
 ) -> Shots:
-    """Write an edit: 2 s of each of three 6 s files, with handles, and files to match with.
+    """Write an edit: 2 s of each of some 6 s files, with handles, and files to match with.
 
     Parameters
     ----------
+    names
+        One a file; `rates` are theirs in turn.
     form
         How the timeline refers to its files: relative, absolute or url.
     tracks
@@ -68,7 +72,7 @@ def make_edit(
     frames = round(2 * fps)
     made = otio.schema.Timeline("edit", global_start_time=RT(round(START_S * round(fps)), fps))
     media = []
-    for number, (name, rate) in enumerate(zip("abc", rates, strict=True)):
+    for number, (name, rate) in enumerate(zip(names, cycle(rates), strict=False)):
         path = folder / "media" / f"{name}.wav"
         path.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(path, noise(6, rate, channels, number, level).T, rate, subtype=subtype)
@@ -95,6 +99,12 @@ def make_edit(
     return Shots(edit, tuple(media), folder / "sounds")
 
 
+def _library(shots: Shots) -> Path:
+    """One library for all cases of a run: files of one content are embedded once."""
+    folder = next((p for p in shots.edit.parents if p.name.startswith("pytest-")), shots.edit.parent)
+    return folder / "bounce-library"
+
+
 def proposals_for(shots: Shots, settings: dict[str, Any] | None = None, **selection: Any) -> Proposals:
     """Propose with a quick representation."""
     from amc_otio.timeline.select import Selection
@@ -102,7 +112,7 @@ def proposals_for(shots: Shots, settings: dict[str, Any] | None = None, **select
     chosen = Settings().replace(
         {"match.representation": "mfcc", "match.max_level_step_lu": 0.0, "match.k": 3, **(settings or {})}
     )
-    sources = Sources(gallery=(shots.sounds,), library=shots.edit.parent / "library", workers=1)
+    sources = Sources(gallery=(shots.sounds,), library=_library(shots), workers=1)
     return propose(shots.edit, sources, Selection(**selection) if selection else None, chosen)
 
 

@@ -100,6 +100,16 @@ def test_a_shifted_sound_is_carried_to_the_end_of_its_shot(tmp_path: Path) -> No
     assert [c.enabled for c in made.tracks[0] if not c.overlapping()] == [True, False, False, True]
 
 
+def test_bounces_that_share_no_shot_do_not_limit_each_other(tmp_path: Path) -> None:
+    shots = make_edit(tmp_path, names="abcdef")
+    proposals = with_joins(proposals_for(shots, indexes=("A1:1", "A1:4")), **FADE, slip=-137)
+    written = apply(shots.edit, proposals, tmp_path / "new.otio", bounce=True)
+    assert [f.slip_samples for f in written.bounces] == [-137, -137]
+    assert check_exact(tmp_path / "new.otio", slip=-137) == 2
+    made = otio.adapters.read_from_file(str(tmp_path / "new.otio"))
+    assert [at + seconds(clip.duration()) for clip, at in bounce_clips(made)] == [4, 10]
+
+
 def test_a_later_transition_keeps_the_sound_where_it_was(tmp_path: Path) -> None:
     shots = make_edit(tmp_path)
     timeline = otio.adapters.read_from_file(str(shots.edit))

@@ -206,13 +206,12 @@ def _limits(draft: _Draft, drafts: Sequence[Sequence[_Draft]], rate: Fraction) -
         # Of a nest, what plays at the cut may begin after the nest does.
         begins = draft.point - draft.chosen.candidate.cut_shift - (outgoing.used_to - outgoing.used_from)
         least = max(least, begins) if begins < draft.core[0] else least
-    for group in drafts:
-        for other in group:
-            if other.site.path == site.path and other.site.cut != site.cut:
-                if other.site.cut < site.cut:
-                    least = max(least, _between(other, draft, rate))
-                else:
-                    most = min(most, _between(draft, other, rate))
+    for other in (other for group in drafts for other in group if other.site.path == site.path):
+        # Two bounces share a shot where the one's incoming is the other's outgoing.
+        if site.cut < other.site.cut and other.site.outgoing_start < site.incoming_end:
+            most = min(most, _between(draft, other, rate))
+        elif other.site.cut < site.cut and site.outgoing_start < other.site.incoming_end:
+            least = max(least, _between(other, draft, rate))
     return least, most
 
 
