@@ -57,8 +57,14 @@ def render(
             reference.target_url = Path(reference.target_url).resolve().as_uri()
         start = reference.available_range.start_time
         clip.source_range = otio.opentime.TimeRange(clip.source_range.start_time - start, clip.source_range.duration)
-    source, target = folder / "ges.otio", folder / "ges.wav"
+    source = folder / "ges.otio"
     copy.to_json_file(str(source))
+    return render_file(source, exact)
+
+
+def render_file(source: Path, exact: bool = False) -> np.ndarray:
+    """Render a timeline file as it is (see `render`)."""
+    target = source.with_name("ges.wav")
     caps = ["--audio-caps=audio/x-raw,format=F32LE,rate=48000,channels=2"] if exact else []
     environment = {**os.environ, "PYTHONPATH": sysconfig.get_paths()["purelib"]}
     done = subprocess.run(

@@ -265,6 +265,49 @@ def test_bounces_are_no_sounds_to_match_with(tmp_path: Path) -> None:
     assert not table.offline
 
 
+def test_a_bounce_track_that_was_edited_is_not_taken_away(tmp_path: Path) -> None:
+    shots = make_edit(tmp_path)
+    new = tmp_path / "new.otio"
+    apply(shots.edit, with_joins(proposals_for(shots, indexes=("A1:1",)), **FADE), new, bounce=True)
+    made = otio.adapters.read_from_file(str(new))
+    made.tracks[1].append(made.tracks[0][0].clone())
+    made.to_json_file(str(new))
+    with pytest.raises(AmcError, match="track 'A1 match cut bounce' was edited"):
+        revert(new, tmp_path / "back.otio")
+
+
+def test_a_shot_too_long_to_be_carried_is_bounced_in_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shots = make_edit(tmp_path)
+    monkeypatch.setattr("amc_otio.bounce.plan.MOST_VALUES", 200_000)
+    proposals = with_joins(proposals_for(shots, indexes=("A1:1",)), **FADE, slip=30)
+    written = apply(shots.edit, proposals, tmp_path / "new.otio", bounce=True)
+    assert [f.slip_samples for f in written.bounces] == [0]
+    assert any("too long to be bounced" in note for note in written.notes)
+    assert check_exact(tmp_path / "new.otio") == 1
+
+
+def test_a_shift_at_the_ends_of_the_media(tmp_path: Path) -> None:
+    shots = make_edit(tmp_path)
+    timeline = otio.adapters.read_from_file(str(shots.edit))
+    # The second shot plays its file from a frame after the start to the very end.
+    used = helpers.TR(helpers.RT(0, 24), helpers.RT(144, 24))
+    timeline.tracks[0][1].source_range = used
+    timeline.to_json_file(str(shots.edit))
+    settings = {"edit.mode": "align", "edit.ripple": True, "join.method": "concatenate"}
+    proposals = proposals_for(shots, settings, indexes=("A1:1",))
+    (point,) = proposals.proposals
+    assert point.candidates
+    early = with_joins(proposals, fade_before=0, fade_after=4_800, slip=-40_000)
+    written = apply(shots.edit, early, tmp_path / "early.otio", bounce=True)
+    assert [f.slip_samples for f in written.bounces] == [0]
+    assert any("no sound so early" in note for note in written.notes)
+    late = with_joins(proposals, fade_before=0, fade_after=4_800, slip=480)
+    written = apply(shots.edit, late, tmp_path / "late.otio", bounce=True)
+    assert [f.slip_samples for f in written.bounces] == [480]
+    assert any("the last 10.0 ms of the shot are silent" in note for note in written.notes)
+    assert not read_24(written.bounces[0].path)[:, -480:].any()
+
+
 def test_gaps_where_they_are_asked_for(tmp_path: Path) -> None:
     shots = make_edit(tmp_path)
     proposals = with_joins(proposals_for(shots, indexes=("A1:1",)), **FADE)
@@ -305,6 +348,11 @@ def test_what_each_format_makes_of_the_mute(suffix: str, muted: str, tmp_path: P
     assert len(off) == (2 if muted == "off" else 0)
     names = [c.media_reference.target_url for c in clips if hasattr(c.media_reference, "target_url")]
     assert any("new.A1-1.bounce.wav" in name for name in names), names
+    # What the clip plays of the file is what the sidecar says, on whichever clock the format counts.
+    (clip,) = [c for c in clips if "new.A1-1.bounce.wav" in getattr(c.media_reference, "target_url", "")]
+    into = seconds(clip.source_range.start_time) - seconds(clip.media_reference.available_range.start_time)
+    assert abs(into * 48_000 - written.bounces[0].plays_first_sample) < 0.01
+    assert abs(seconds(clip.duration()) * 48_000 - written.bounces[0].plays_samples) < 0.01
     # Nothing that is not muted sounds under the bounce.
     points = find_edit_points(read, exact_rate(24))
     assert any("bounce" in (p.refusal or "") for p in points)

@@ -11,7 +11,7 @@ import pytest
 from bounce_helpers import START_S, bounce_clips, make_edit, proposals_for, read_24, with_joins
 
 from amc_otio.media.decode import decode
-from amc_otio.timeline.rational import seconds
+from amc_otio.timeline.rational import exact_rate, seconds
 from amc_otio.workflow import apply
 
 EXACT = 1e-6
@@ -73,3 +73,20 @@ def test_the_engine_plays_the_bounce_sample_by_sample(fps: float, slip: int, tmp
     assert off[~near & ~bounced].max() < EXACT
     assert np.sqrt((rendered[:, ~bounced] ** 2).mean()) > 0.01
     assert file.time_reference > START_S // 2 * ges.RATE
+
+
+@pytest.mark.slow
+@pytest.mark.ges
+@pytest.mark.parametrize("fps", [24.0, 30000 / 1001])
+def test_the_engine_plays_the_bounce_in_its_own_format(fps: float, tmp_path: Path) -> None:
+    """An .xges file as it is written: gaps where it plays, and a source clock that starts at 0."""
+    ges.need_ges()
+    shots = make_edit(tmp_path, fps, form="url")
+    proposals = with_joins(proposals_for(shots, indexes=("A1:1",)), fade_before=9_001, fade_after=7_003)
+    (file,) = apply(shots.edit, proposals, tmp_path / "new.xges", bounce=True).bounces
+    assert file.muted == "gap"
+    rendered = ges.render_file(tmp_path / "new.xges", exact=True)
+    own = read_24(file.path)[:, file.plays_first_sample : file.plays_first_sample + file.plays_samples] / 2**23
+    start = round(START_S * round(fps) / exact_rate(fps) * ges.RATE)
+    first = file.time_reference + file.plays_first_sample - start
+    assert np.abs(rendered[:, first : first + file.plays_samples] - own).max() < EXACT

@@ -189,6 +189,11 @@ def _plan_edit(
             "to be bounced to its end"
         )
         made = [_bounce(d, lim, how, 0, rate, clocks, facts, start) for d, lim in zip(group, limits, strict=True)]
+    late = max((_silent_end(bounce, facts) for bounce in made), default=0) if made[0].slip else 0
+    if late > 0:
+        notes.append(
+            f"{name}: the last {late / made[0].clock.rate * 1000:.1f} ms of the shot are silent: its media end there"
+        )
     for draft in group:
         if draft.site.effects:
             notes.append(
@@ -292,6 +297,13 @@ def _bounce(
     )
     channels, layout = format_of(one if one.path is not None else other, facts)
     return Bounce(chosen.edit.name, site, clock, point, how, slip, one, other, channels, layout, cover, spans)
+
+
+def _silent_end(bounce: Bounce, facts: Facts) -> int:
+    """Samples at the end of what a bounce plays that its media no longer hold."""
+    path = bounce.incoming.path
+    length = round(facts.of(path).duration * bounce.clock.rate) if path is not None else 0
+    return bounce.clock.sample(bounce.cover.end) + bounce.spans.in_offset - length
 
 
 def _shift(chosen: Chosen, slip: int) -> Fraction:

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path, PureWindowsPath
 from typing import Any
 from urllib.parse import quote, unquote
@@ -18,6 +19,7 @@ import opentimelineio as otio
 from amc_otio.errors import OutputError
 from amc_otio.timeline.equality import fields, same_fields
 from amc_otio.timeline.metadata import items_of, lookup
+from amc_otio.timeline.rational import TimeRange, exact_rate, from_seconds, seconds
 from amc_otio.timeline.undo import METADATA_KEY, Record, external_references, retarget
 from amc_otio.timeline.walk import is_disabled
 
@@ -203,6 +205,8 @@ def _write_and_read(
             timeline.to_json_file(str(temporary))
         else:
             bundled = _with_absolute_media(timeline, path.parent, media) if arguments else timeline
+            if path.suffix.lower() == ".xges":
+                bundled = _on_file_clocks(timeline)
             otio.adapters.write_to_file(bundled, str(temporary), **arguments)
         read = otio.adapters.read_from_file(str(temporary))
     except Exception as error:
@@ -229,6 +233,22 @@ def _with_absolute_media(timeline: otio.schema.Timeline, base: Path, media: Mapp
             if (base / spelling).exists():
                 reference.target_url = (base / spelling).resolve().as_uri()
                 break
+    return copy
+
+
+def _on_file_clocks(timeline: otio.schema.Timeline) -> otio.schema.Timeline:
+    """A copy whose media all start at 0: XGES counts from a file's first sample, and its adapter takes nothing away."""
+    copy = timeline.clone()
+    for clip in copy.find_clips():
+        available = clip.media_reference.available_range if clip.media_reference is not None else None
+        if available is None or not available.start_time.value:
+            continue
+        if clip.source_range is not None:
+            at = clip.source_range.start_time
+            start = seconds(at) - seconds(available.start_time)
+            clip.source_range = TimeRange(from_seconds(start, exact_rate(at.rate)), clip.source_range.duration)
+        zero = from_seconds(Fraction(0), exact_rate(available.start_time.rate))
+        clip.media_reference.available_range = TimeRange(zero, available.duration)
     return copy
 
 
