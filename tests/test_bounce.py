@@ -14,6 +14,7 @@ import pytest
 import soundfile
 from bounce_helpers import bounce_clips, check_exact, make_edit, proposals_for, read_24, with_joins
 
+from amc_otio.bounce.files import file_name
 from amc_otio.cli import main
 from amc_otio.errors import AmcError, OutputError
 from amc_otio.matching.media_table import MediaTable
@@ -374,6 +375,13 @@ def test_the_sidecar_says_what_the_file_is(tmp_path: Path) -> None:
     for b in told:
         assert b["fade_last_sample"] - b["fade_first_sample"] + 1 == 16_004
         assert b["samples"] == soundfile.info(b["path"]).frames
+
+
+def test_names_stay_in_their_folder() -> None:
+    assert file_name(Path("d/new.v2.otio"), "A1:3", "A1", own=True) == "new.v2.A1-3.bounce.wav"
+    assert file_name(Path("new.otio"), "A1/2.A1:3", "A2", own=False) == "new.A1-2.A1-3.A2.bounce.wav"
+    hostile = file_name(Path("new.otio"), "../../etc/x:1", "A1", own=True)
+    assert Path(hostile).name == hostile
 
 
 def files_in(folder: Path) -> set[str]:
