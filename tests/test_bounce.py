@@ -89,6 +89,20 @@ def test_gain_is_back_at_one_where_the_clip_goes_on(tmp_path: Path) -> None:
     assert file.plays_first_sample + file.plays_samples >= file.fade_last_sample + 1 + 24_000
 
 
+def test_a_gain_that_cannot_return_in_time_is_left_out(tmp_path: Path) -> None:
+    shots = make_edit(tmp_path)
+    settings = {"edit.mode": "insert", "edit.length_s": 0.5, "join.max_fade_s": 0.4}
+    proposals = proposals_for(shots, settings, indexes=("A1:1",))
+    length = proposals.proposals[0].candidates[0].length
+    assert length is not None
+    after = int(length * 48_000) - 1_000
+    faded = with_joins(proposals, fade_before=0, fade_after=after, gain_db=3.0, glide=24_000)
+    written = apply(shots.edit, faded, tmp_path / "new.otio", bounce=True)
+    assert [(f.gain_db, f.glide_samples) for f in written.bounces] == [(0.0, 0)]
+    assert any("without the gain of +3.0 dB" in note for note in written.notes)
+    assert check_exact(tmp_path / "new.otio") == 1
+
+
 def test_a_shifted_sound_is_carried_to_the_end_of_its_shot(tmp_path: Path) -> None:
     shots = make_edit(tmp_path)
     proposals = with_joins(proposals_for(shots, indexes=("A1:1",)), **FADE, slip=-137)

@@ -15,6 +15,7 @@ from amc_otio.bounce.spans import Clock, Cover, Spans, cover_of, spans_of
 from amc_otio.config import ANALYSIS_RATE, BOUNCE_HANDLE_S, BOUNCE_RUN_S
 from amc_otio.errors import MediaError, ProposalsError
 from amc_otio.joining.fades import Blend
+from amc_otio.joining.join import Join
 from amc_otio.proposals import Candidate, LinkedSound, Proposal, Proposals
 from amc_otio.timeline.bounce_track import Site, Sites
 from amc_otio.timeline.edits import Edit
@@ -24,6 +25,8 @@ MOST_VALUES: Final = 1 << 26
 
 _RUN: Final = Fraction(BOUNCE_RUN_S)
 _HANDLE: Final = Fraction(BOUNCE_HANDLE_S)
+_SHORTEST_GLIDE: Final = ANALYSIS_RATE // 20
+"""A gain that would have to return in less, where more is wanted, is heard as a step."""
 _SHORTEST_FRAMES: Final = 2
 """Shorter stretches are not left of a clip beside a bounce."""
 
@@ -174,7 +177,12 @@ def _plan_edit(
     limits = [_limits(draft, drafts, rate) for draft in group]
     how = join.blend
     glide = min(_room_after(draft, most) for draft, (_, most) in zip(group, limits, strict=True))
-    how = replace(how, glide=min(how.glide, max(0, glide)))
+    how = replace(how, glide=min(_glide(join), max(0, glide)))
+    if how.glide < min(_glide(join), _SHORTEST_GLIDE):
+        how = replace(how, gain_db=0.0, glide=0)
+        notes.append(
+            f"{name}: bounced without the gain of {join.gain_db:+.1f} dB: the shot leaves no room to return from it"
+        )
     slip, why = join.slip, None
     if slip:
         why = next((reason for d, (_, m) in zip(group, limits, strict=True) if (reason := _why_no_slip(d, m))), None)
@@ -225,11 +233,16 @@ def _between(one: _Draft, other: _Draft, rate: Fraction) -> Fraction:
     join = one.chosen.candidate.join
     first = one.core[1]
     last = max(other.core[0], first)
-    glided = one.point + Fraction(join.fade_after + join.glide, ANALYSIS_RATE)
+    glided = one.point + Fraction(join.fade_after + _glide(join), ANALYSIS_RATE)
     least = min(max(first, glided), last)
     middle = (least + last) / 2
     frame = Fraction(round(middle * rate)) / rate
     return frame if least <= frame <= last else middle
+
+
+def _glide(join: Join) -> int:
+    """Samples at 48 kHz over which the gain is wanted to return; 0 without one."""
+    return join.glide if join.gain_db else 0
 
 
 def _room_after(draft: _Draft, most: Fraction) -> int:
