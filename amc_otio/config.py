@@ -24,6 +24,10 @@ WINDOW_S: Final = 1.0
 """Length of a window in seconds (paper, section 2.2)."""
 MOST_GAIN_DB: Final = 24.0
 """No join turns a sound up or down by more, whatever limit is set."""
+BOUNCE_RUN_S: Final = 0.25
+"""Seconds that a bounce plays before its fade and after it, before the timeline's own clips go on."""
+BOUNCE_HANDLE_S: Final = 1.0
+"""Seconds that the file of a bounce holds on either side beyond what it plays, where its sources do."""
 N_FFT: Final = 2048
 """STFT window of the paper's mel and MFCC, in samples at 48 kHz (section 2.2)."""
 HOP: Final = 1024
@@ -44,6 +48,8 @@ SHORT_SHOTS: Final = ("refuse", "keep")
 INDEX_KINDS: Final = ("auto", "annoy", "exact")
 PROJECTIONS: Final = ("auto", "linear", "mlp")
 DEVICES: Final = ("auto", "cpu", "cuda")
+MUTES: Final = ("auto", "off", "gap")
+"""How what a bounce replaces is silenced: as the format allows, switched off, or by a gap (docs/bouncing.md)."""
 PROTOCOLS: Final = ("paper", "hard", "cross", "full", "xfull")
 """Ways to judge a representation on a labelled set; `amc_otio.evaluation.protocols` says what each ranks."""
 WEIGHED: Final = ("timbre", "pitch", "rhythm", "loudness")

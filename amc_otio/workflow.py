@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +17,9 @@ from typing import Any
 import opentimelineio as otio
 
 from amc_otio import __version__
+from amc_otio.bounce.plan import Chosen
+from amc_otio.bounce.run import BounceFile, bounced
+from amc_otio.choices import best_choices, nothing_found
 from amc_otio.codec import encode
 from amc_otio.config import Settings
 from amc_otio.errors import NoMatchError, ProposalsError, TimelineError, UsageError
@@ -29,12 +33,14 @@ from amc_otio.media.locate import Locator
 from amc_otio.proposals import FORMAT, VERSION, Candidate, Proposal, Proposals, RangeRecord, TimelineRecord, edit_of
 from amc_otio.representations import create
 from amc_otio.timeline.apply import apply_edits
-from amc_otio.timeline.conflicts import Conflicts, footprint
+from amc_otio.timeline.beside import beside
 from amc_otio.timeline.edit_points import EditPoint, find_edit_points
 from amc_otio.timeline.edits import Edit
+from amc_otio.timeline.metadata import items_of
 from amc_otio.timeline.rational import TimeRange, exact_rate, from_seconds, seconds
-from amc_otio.timeline.read import LoadedTimeline, read_timeline
+from amc_otio.timeline.read import read_timeline
 from amc_otio.timeline.revert import revert as revert_run
+from amc_otio.timeline.revert import runs_of
 from amc_otio.timeline.select import Selection, select
 from amc_otio.timeline.undo import Record, fill_ranges, last_track_added, owned_references
 from amc_otio.timeline.write import (
@@ -106,6 +112,15 @@ class Written:
     sidecar: Path
     changes: tuple[Change, ...]
     notes: tuple[str, ...]
+    bounces: tuple[BounceFile, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reverted:
+    """What an undoing wrote, and the names of the undone run's bounces, which are left where they are."""
+
+    output: Path
+    bounces: tuple[str, ...]
 
 
 def propose(
@@ -194,35 +209,6 @@ def propose(
     )
 
 
-def best_choices(proposals: Proposals, loaded: LoadedTimeline) -> tuple[dict[int, int], tuple[str, ...]]:
-    """Choose each edit point's best candidate, the highest score first, where they do not exclude each other.
-
-    Returns
-    -------
-    tuple
-        ``{proposal number: rank}``, and a note for each that had to give way.
-    """
-    order = sorted(
-        (i for i, p in enumerate(proposals.proposals) if p.candidates),
-        key=lambda i: (-proposals.proposals[i].candidates[0].scores.score, i),
-    )
-    taken = Conflicts()
-    choices: dict[int, int] = {}
-    notes: list[str] = []
-    for index in order:
-        proposal = proposals.proposals[index]
-        candidate = proposal.candidates[0]
-        edit = edit_of(proposal, candidate, proposals.settings, proposals.timeline.rate, exact=True)
-        changes = footprint(loaded.timeline, edit)
-        rival = taken.rival(changes)
-        if rival is None:
-            taken.add(changes)
-            choices[index + 1] = 1
-        else:
-            notes.append(f"{edit.name}: left as it was, since the better match at {rival.name} changes the same shot")
-    return choices, tuple(notes)
-
-
 def apply(
     edit: Path,
     proposals: Proposals,
@@ -230,6 +216,8 @@ def apply(
     choices: dict[int, int] | None = None,
     force: bool = False,
     dry_run: bool = False,
+    bounce: bool = False,
+    mute: str = "auto",
 ) -> Written:
     """Write a new timeline with the chosen candidates cut in, and its sidecar.
 
@@ -239,6 +227,10 @@ def apply(
         ``{edit point number: rank}``, both from 1; rank 0 keeps the present shot. None takes the best of each.
     dry_run
         Do everything but write.
+    bounce
+        Also render each join and put it on a track of its own (docs/bouncing.md).
+    mute
+        How what a bounce replaces is silenced: one of `amc_otio.config.MUTES`.
 
     Raises
     ------
@@ -275,31 +267,39 @@ def apply(
     if proposals.settings.edit.audio_only:
         notes += _split_notes(edits)
     changes = tuple(_change(p, c, e) for (p, c), e in zip(chosen, edits, strict=True))
-    run = {
-        "tool": f"amc-otio {__version__}",
-        "input": {"name": edit.name, "sha256": loaded.sha256},
-        "settings": encode(proposals.settings),
-        "edits": [dict(e.metadata) for e in edits],
-    }
-    stamp(applied.timeline, run, records)
-    notes += applied.notes
+    made = [Chosen(p, c, e) for (p, c), e in zip(chosen, edits, strict=True)] if bounce else []
     sidecar = sidecar_path(output)
-    if not dry_run:
-        with staged(applied.timeline, output) as stage:
-            notes += stage.lost
-            content = {
-                "format": "amc-otio sidecar",
-                "version": 1,
-                **run,
-                "input": {"path": str(edit.absolute()), "sha256": loaded.sha256},
-                "output": output.name,
-                "changes": encode(changes),
-                "notes": list(notes),
-                "undo": records,
-            }
-            write_json(sidecar, content)
-            stage.commit()
-    return Written(output, sidecar, changes, notes)
+    with nullcontext() if dry_run else beside(output) as files:
+        bounces = bounced(timeline, applied, made, proposals, output, mute, force, files)
+        records.extend(bounces.records)
+        run = {
+            "tool": f"amc-otio {__version__}",
+            "input": {"name": edit.name, "sha256": loaded.sha256},
+            "settings": encode(proposals.settings),
+            "edits": [dict(e.metadata) for e in edits],
+        }
+        if bounces.files:
+            run["bounces"] = [Path(file.path).name for file in bounces.files]
+        stamp(applied.timeline, run, records)
+        notes += applied.notes + bounces.notes
+        if files is not None:
+            with staged(applied.timeline, output, bounces.media) as stage:
+                notes += stage.lost
+                content = {
+                    "format": "amc-otio sidecar",
+                    "version": 1,
+                    **run,
+                    "input": {"path": str(edit.absolute()), "sha256": loaded.sha256},
+                    "output": output.name,
+                    "changes": encode(changes),
+                    "bounces": encode(bounces.files),
+                    "notes": list(notes),
+                    "undo": records,
+                }
+                write_json(files.new(sidecar.name), content)
+                files.place()
+                stage.commit()
+    return Written(output, sidecar, changes, notes, bounces.files)
 
 
 def match(
@@ -313,6 +313,8 @@ def match(
     dry_run: bool = False,
     timeline_name: str | None = None,
     timeline_rate: Fraction | None = None,
+    bounce: bool = False,
+    mute: str = "auto",
 ) -> tuple[Proposals, Written]:
     """Propose and apply the best, in one go: the main job.
 
@@ -323,7 +325,7 @@ def match(
     """
     check_output(output, edit, force)
     proposals = propose(edit, sources, selection, settings, reporter, timeline_name, timeline_rate)
-    return proposals, apply(edit, proposals, output, force=force, dry_run=dry_run)
+    return proposals, apply(edit, proposals, output, force=force, dry_run=dry_run, bounce=bounce, mute=mute)
 
 
 def index(
@@ -350,8 +352,10 @@ def index(
         )
 
 
-def revert(edit: Path, output: Path, force: bool = False, dry_run: bool = False) -> Path:
+def revert(edit: Path, output: Path, force: bool = False, dry_run: bool = False) -> Reverted:
     """Undo the last run on a timeline that amc-otio wrote, into a new file; `dry_run` does all but write it.
+
+    The run's bounces stay on the disk: what was mixed on the bounced timeline may refer to them.
 
     Raises
     ------
@@ -362,11 +366,12 @@ def revert(edit: Path, output: Path, force: bool = False, dry_run: bool = False)
     timeline = read_timeline(edit, sound_track=False).timeline
     try:
         restored = revert_run(timeline)
+        bounces = tuple(str(name) for name in items_of(runs_of(timeline)[-1].get("bounces")))
     except TimelineError as error:
         raise TimelineError(edit, f"{error.thing} {error.reason}", error.remedy) from error
     if not dry_run:
         write_timeline(restored, output)
-    return output
+    return Reverted(output, bounces)
 
 
 def _rebased(edit: Edit, old_base: Path, new_base: Path) -> Edit:
@@ -487,27 +492,3 @@ def _change(proposal: Proposal, candidate: Candidate, edit: Edit) -> Change:
         reasons=candidate.reasons,
         metadata=dict(edit.metadata),
     )
-
-
-def nothing_found(edit: Path, proposals: Proposals) -> NoMatchError:
-    """The error of a run that finds nothing to cut: the first edit points and their refusals."""
-    return NoMatchError(
-        edit, _why_nothing(proposals), "choose other edit points or sounds; propose --show-refused tells more"
-    )
-
-
-def _why_nothing(proposals: Proposals) -> str:
-    points: dict[str, list[str]] = {}
-    for proposal in proposals.proposals:
-        if proposal.refusal:
-            reason = proposal.refusal.removeprefix("no match can be cut here: ")
-            points.setdefault(reason, []).append(proposal.point.id)
-    if not points:
-        return "nothing is chosen"
-    said = [f"{_shortened(ids)}: {reason}" for reason, ids in list(points.items())[:3]]
-    more = f" (and {len(points) - 3} more reasons)" if len(points) > 3 else ""
-    return "no match can be cut: " + "; ".join(said) + more
-
-
-def _shortened(ids: list[str], most: int = 6) -> str:
-    return ", ".join(ids[:most]) + (f" and {len(ids) - most} more" if len(ids) > most else "")

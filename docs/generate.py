@@ -53,6 +53,12 @@ ENVIRONMENT = """\
 _CHANGE = (
     "a list of objects: `edit_point`, `timecode`, `track`, `outgoing`, `incoming`, `summary`, `reasons`, `metadata`"
 )
+_BOUNCES = (
+    "a list of objects: `path`, `edit_point`, `track`, `rate`, `channels`, `layout`, `time_reference`, `samples`, "
+    "`plays_first_sample`, `plays_samples`, `point_sample`, `fade_first_sample`, `fade_last_sample` (null for a plain "
+    "cut), `fade_law`, `gain_db`, `glide_samples`, `slip_samples`, `lowered_db`, `muted`, `outgoing`, `incoming`, "
+    "`outgoing_sample`, `incoming_sample`: [bouncing.md](bouncing.md)"
+)
 _FILES = "the path of each WAV that was written"
 _NOTES = "what the notes on stderr say, all of them"
 _OUTPUT = "path of the new timeline"
@@ -80,11 +86,11 @@ _MODEL = {
 }
 
 JSON_SHAPES: dict[str, dict[str, str]] = {
-    "match": {"output": _OUTPUT, "sidecar": _SIDECAR, "changes": _CHANGE, "notes": _NOTES},
+    "match": {"output": _OUTPUT, "sidecar": _SIDECAR, "changes": _CHANGE, "bounces": _BOUNCES, "notes": _NOTES},
     "propose": {"": "the whole proposals file: [proposals.md](proposals.md)"},
-    "apply": {"output": _OUTPUT, "sidecar": _SIDECAR, "changes": _CHANGE, "notes": _NOTES},
+    "apply": {"output": _OUTPUT, "sidecar": _SIDECAR, "changes": _CHANGE, "bounces": _BOUNCES, "notes": _NOTES},
     "preview": {"files": _FILES, "notes": "candidates that could not be rendered, and why"},
-    "revert": {"output": _OUTPUT},
+    "revert": {"output": _OUTPUT, "bounces": "file names of the undone run's bounces, which stay where they are"},
     "points": {
         "[].id": "name of the edit point: track and number, as `--index` takes it",
         "[].timecode": "where it is on the timeline",

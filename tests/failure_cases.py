@@ -1465,6 +1465,62 @@ MODELS = _group(
     ("a model that is not there", "models remove none", REPRESENTATION, ("none", "no model", "lists")),
 )
 
+BOUNCE = "apply edit.otio p.json -o new.otio --choose 1=1 --bounce"
+BOUNCES = _group(
+    "Bounces",
+    ("a mute without a bounce", APPLY + " --mute gap", USAGE, ("--mute", "nothing is bounced", "--bounce")),
+    ("an unknown mute", BOUNCE + " --mute loud", USAGE, ("--mute", "'loud'", "--help")),
+    (
+        "a bounce of its name is there",
+        BOUNCE,
+        OUTPUT,
+        ("new.A1-1.bounce.wav", "exists", "--force"),
+        {"prepare": text("new.A1-1.bounce.wav", "mine")},
+    ),
+    (
+        "a folder where the bounce goes",
+        BOUNCE + " --force",
+        OUTPUT,
+        ("new.A1-1.bounce.wav", "is a folder", "give a file name"),
+        {"prepare": folder("new.A1-1.bounce.wav")},
+    ),
+    (
+        "media of the timeline where the bounce goes",
+        BOUNCE + " --force",
+        OUTPUT,
+        ("new.A1-1.bounce.wav", "media of this timeline", "another -o"),
+        {"prepare": hard_link("new.A1-1.bounce.wav", "media/a.wav")},
+    ),
+    (
+        "media that went offline since they were proposed",
+        BOUNCE,
+        MEDIA,
+        ("a.wav", "cannot be reached", "relink"),
+        {"prepare": remove("media/a.wav")},
+    ),
+    (
+        "media that are no sound any more",
+        BOUNCE,
+        MEDIA,
+        ("a.wav", "it is text", "relink"),
+        {"prepare": text("media/a.wav", "no sound\n" * 999)},
+    ),
+    (
+        "a fade that the shots do not hold",
+        BOUNCE,
+        PROPOSALS,
+        ("A1:1", "beyond the two shots", "propose again"),
+        {"prepare": _put(*CANDIDATE, "join", "fade_before", to=900_000)},
+    ),
+    (
+        "a shift of two seconds",
+        BOUNCE,
+        PROPOSALS,
+        ("join.slip", "further than a second", "propose again"),
+        {"prepare": _put(*CANDIDATE, "join", "slip", to=96_000)},
+    ),
+)
+
 CASES = (
     COMMAND_LINE
     + SETTINGS
@@ -1475,6 +1531,7 @@ CASES = (
     + LIBRARIES
     + OUTPUTS
     + FILES_OF_PROPOSALS
+    + BOUNCES
     + REVERTS
     + PREVIEWS
     + TRAININGS

@@ -30,7 +30,9 @@ def need_ges() -> None:
         pytest.skip("otio-xges-adapter is not installed")
 
 
-def render(timeline: otio.schema.Timeline, folder: Path, media: dict[str, Path] | None = None) -> np.ndarray:
+def render(
+    timeline: otio.schema.Timeline, folder: Path, media: dict[str, Path] | None = None, exact: bool = False
+) -> np.ndarray:
     """Render a timeline's sound: shape (2, n) at 48 kHz.
 
     The engine wants file:// URLs and counts source time from the file's start, so a copy is made that says so.
@@ -39,6 +41,8 @@ def render(timeline: otio.schema.Timeline, folder: Path, media: dict[str, Path] 
     ----------
     media
         Other files to play in the place of some (`as_wav`), by target URL.
+    exact
+        Mix at 48 kHz. The engine's own choice is 44.1 kHz and a resampling of the mix, which moves it by 0.9 samples.
     """
     copy = timeline.clone()
     # The engine reads picture too; what is measured is the sound.
@@ -55,16 +59,17 @@ def render(timeline: otio.schema.Timeline, folder: Path, media: dict[str, Path] 
         clip.source_range = otio.opentime.TimeRange(clip.source_range.start_time - start, clip.source_range.duration)
     source = folder / "ges.otio"
     copy.to_json_file(str(source))
-    return render_file(source)
+    return render_file(source, exact)
 
 
-def render_file(source: Path) -> np.ndarray:
-    """Render the sound of a file that the engine reads, as it is: shape (2, n) at 48 kHz."""
+def render_file(source: Path, exact: bool = False) -> np.ndarray:
+    """Render the sound of a file that the engine reads, as it is (see `render`): shape (2, n) at 48 kHz."""
     target = source.with_name("ges.wav")
     target.unlink(missing_ok=True)
+    caps = ["--audio-caps=audio/x-raw,format=F32LE,rate=48000,channels=2"] if exact else []
     environment = {**os.environ, "PYTHONPATH": sysconfig.get_paths()["purelib"]}
     done = subprocess.run(
-        ["timeout", "90", "ges-launch-1.0", "--load", str(source), "-o", target.as_uri(), "-f", FORMAT],
+        ["timeout", "90", "ges-launch-1.0", "--load", str(source), *caps, "-o", target.as_uri(), "-f", FORMAT],
         env=environment,
         capture_output=True,
         text=True,

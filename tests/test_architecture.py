@@ -20,6 +20,7 @@ ROOMS = (
     "library",
     "joining",
     "proposals",
+    "bounce",
     "matching",
     "training",
     "evaluation",
@@ -37,6 +38,7 @@ MAY = {
     "training": {"library", "representations", "media"},
     "joining": {"representations"},
     "proposals": {"joining", "timeline"},
+    "bounce": {"joining", "media", "proposals", "timeline"},
     "matching": {"descriptors", "joining", "library", "representations", "media", "timeline", "proposals"},
     "evaluation": {"joining", "library", "representations", "media"},
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from amc_otio.cli.console import Console
-from amc_otio.config import WEIGHED
+from amc_otio.config import MUTES, WEIGHED
 from amc_otio.errors import UsageError, one_line
 
 if TYPE_CHECKING:
@@ -76,6 +76,13 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
         weight = error.thing.removeprefix("match.").replace("_", " ")
         name = _OPTIONS[error.thing].replace("_", "-") if error.thing in _OPTIONS else weight
         raise UsageError(f"-{name}" if len(name) == 1 else f"--{name}", error.reason, error.remedy) from error
+
+
+def mute_of(arguments: argparse.Namespace) -> str:
+    """How what a bounce replaces is silenced."""
+    if arguments.mute is not None and not arguments.bounce:
+        raise UsageError("--mute", "is about what a bounce replaces, and nothing is bounced", "add --bounce")
+    return arguments.mute or MUTES[0]
 
 
 def rate_of(arguments: argparse.Namespace) -> Fraction | None:

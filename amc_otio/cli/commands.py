@@ -12,6 +12,7 @@ from amc_otio.cli.arguments import (
     choices_of,
     console_of,
     make_folder,
+    mute_of,
     path_maps_of,
     rate_of,
     reporter_for,
@@ -53,6 +54,8 @@ def match(arguments: argparse.Namespace) -> int:
         dry_run=arguments.dry_run,
         timeline_name=arguments.timeline,
         timeline_rate=rate_of(arguments),
+        bounce=arguments.bounce,
+        mute=mute_of(arguments),
     )
     if arguments.proposals and not arguments.dry_run:
         write_proposals(proposals, arguments.proposals)
@@ -67,6 +70,7 @@ def match(arguments: argparse.Namespace) -> int:
             "output": str(written.output),
             "sidecar": str(written.sidecar),
             "changes": encode(written.changes),
+            "bounces": encode(written.bounces),
             "notes": list(proposals.notes + written.notes),
         }
     )
@@ -76,6 +80,7 @@ def match(arguments: argparse.Namespace) -> int:
 def propose(arguments: argparse.Namespace) -> int:
     """``amc-otio propose``."""
     from amc_otio import workflow
+    from amc_otio.choices import nothing_found
     from amc_otio.codec import encode
     from amc_otio.proposals import write_proposals
     from amc_otio.timeline.write import check_new_file
@@ -99,7 +104,7 @@ def propose(arguments: argparse.Namespace) -> int:
         _print_proposal(console, number, proposal, arguments.show_refused or console.verbose)
     console.result(encode(proposals))
     if not found:
-        raise workflow.nothing_found(arguments.edit, proposals)
+        raise nothing_found(arguments.edit, proposals)
     return 0
 
 
@@ -117,6 +122,8 @@ def apply(arguments: argparse.Namespace) -> int:
         choices_of(arguments.choose),
         force=arguments.force,
         dry_run=arguments.dry_run,
+        bounce=arguments.bounce,
+        mute=mute_of(arguments),
     )
     console.notes(written.notes)
     _print_written(console, written, arguments.dry_run)
@@ -125,6 +132,7 @@ def apply(arguments: argparse.Namespace) -> int:
             "output": str(written.output),
             "sidecar": str(written.sidecar),
             "changes": encode(written.changes),
+            "bounces": encode(written.bounces),
             "notes": list(written.notes),
         }
     )
@@ -155,10 +163,12 @@ def revert(arguments: argparse.Namespace) -> int:
     from amc_otio import workflow
 
     console = console_of(arguments)
-    output = workflow.revert(arguments.edit, arguments.output, arguments.force, arguments.dry_run)
+    done = workflow.revert(arguments.edit, arguments.output, arguments.force, arguments.dry_run)
+    if done.bounces:
+        console.notes([f"the bounces stay where they are: {', '.join(done.bounces)}"])
     verb = "would write" if arguments.dry_run else "wrote"
-    console.say(f"{verb} {output}: {arguments.edit.name} as it was before amc-otio's last run")
-    console.result({"output": str(output)})
+    console.say(f"{verb} {done.output}: {arguments.edit.name} as it was before amc-otio's last run")
+    console.result({"output": str(done.output), "bounces": list(done.bounces)})
     return 0
 
 
@@ -312,6 +322,9 @@ def _print_written(console: Console, written: Written, dry_run: bool) -> None:
             for reason in change.reasons:
                 console.say(f"    {reason}")
     verb = "would write" if dry_run else "wrote"
+    for file in written.bounces:
+        kind = f"{file.rate / 1000:g} kHz, {file.layout}, {file.plays_samples / file.rate:.2f} s for {file.track}"
+        console.say(f"{verb} {file.path}: the join of {file.edit_point}, {kind}")
     console.say(f"{verb} {written.output} and {written.sidecar.name} ({len(written.changes)} match cut(s))")
 
 

@@ -6,7 +6,18 @@ import argparse
 from pathlib import Path
 from typing import NoReturn
 
-from amc_otio.config import CONVENTIONS, INDEX_KINDS, METHODS, MODES, OFFSETS, QUERIES, SEARCH_S, SHORT_SHOTS, Settings
+from amc_otio.config import (
+    CONVENTIONS,
+    INDEX_KINDS,
+    METHODS,
+    MODES,
+    MUTES,
+    OFFSETS,
+    QUERIES,
+    SEARCH_S,
+    SHORT_SHOTS,
+    Settings,
+)
 from amc_otio.errors import UsageError
 from amc_otio.representations.registry import names
 
@@ -41,6 +52,22 @@ def output(parser: argparse.ArgumentParser, text: str) -> None:
 def dry_run(parser: argparse.ArgumentParser) -> None:
     """Do all but write."""
     parser.add_argument("--dry-run", action="store_true", help="do everything but write")
+
+
+def bouncing(parser: argparse.ArgumentParser) -> None:
+    """The blended sound as a file."""
+    group = parser.add_argument_group("bounce")
+    group.add_argument(
+        "--bounce",
+        action="store_true",
+        help="also render each join as a 24-bit BWF file beside FILE, on a track of its own, and mute what it replaces",
+    )
+    group.add_argument(
+        "--mute",
+        choices=MUTES,
+        help="what a bounce replaces is switched off, or a gap is left; auto: off, where the format keeps that "
+        f"(default: {MUTES[0]})",
+    )
 
 
 def selection(parser: argparse.ArgumentParser) -> None:

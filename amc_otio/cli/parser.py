@@ -17,6 +17,7 @@ examples:
   amc-otio match edit.otio -o new.otio --at 01:00:12:05 --gallery ~/footage
   amc-otio propose edit.xml -o proposals.json --marker Green -k 20
   amc-otio apply edit.xml proposals.json -o new.otio --choose 1=3,2=1
+  amc-otio apply edit.otio proposals.json -o new.otio --bounce
   amc-otio revert new.otio -o back.otio
   amc-otio train ~/footage -o model.safetensors
 """
@@ -41,6 +42,7 @@ def build_parser() -> Parser:
     options.matching(match)
     options.joining(match)
     options.editing(match)
+    options.bouncing(match)
     match.add_argument("--proposals", metavar="FILE", type=Path, help="also write the proposals")
     match.add_argument("--preview", metavar="DIR", type=Path, help="also render each join as WAV: before, plain, after")
     options.dry_run(match)
@@ -67,6 +69,7 @@ def build_parser() -> Parser:
         metavar="N=RANK,…",
         help="edit point N gets its candidate RANK (0 keeps the present shot); default: the best of each",
     )
+    options.bouncing(apply)
     options.dry_run(apply)
 
     preview = options.command(

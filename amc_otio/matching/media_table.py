@@ -11,6 +11,7 @@ from amc_otio.errors import MediaError
 from amc_otio.media.locate import Locator
 from amc_otio.media.probe import MediaInfo, probe
 from amc_otio.proposals import MediaRecord
+from amc_otio.timeline.bounce_track import bounce_label
 from amc_otio.timeline.rational import TimeRange, exact_rate, from_seconds, seconds
 
 
@@ -44,6 +45,8 @@ class MediaTable:
                 path = self.locate(url, reference.available_range)
             except MediaError:
                 continue
+            if bounce_label(clip) is not None:
+                continue  # a blend of sounds that the timeline holds is no sound to match with
             known = self._referred.get(path)
             if known is None or known[1] is None:
                 self._referred[path] = (url, reference.available_range)
@@ -56,7 +59,7 @@ class MediaTable:
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """The files that the timeline refers to and that are there, in order of appearance."""
+        """The files that the timeline refers to and that are there, in order of appearance; bounces left out."""
         return tuple(self._referred)
 
     def locate(self, url: str, available: TimeRange | None = None) -> Path:

@@ -27,14 +27,15 @@ from amc_otio.matching.retrieve import Place, candidate_of, join_at, retrieve
 from amc_otio.media.decode import Channels
 from amc_otio.media.loudness import batch_loudness
 from amc_otio.media.probe import MediaInfo
-from amc_otio.proposals import Candidate, PointRecord, Present, Proposal, Refusal, ShotRecord
+from amc_otio.proposals import Candidate, LinkedSound, PointRecord, Present, Proposal, Refusal, ShotRecord
 from amc_otio.representations import Representation
 from amc_otio.timeline.edit_points import EditPoint, LinkedCut, Shot
 from amc_otio.timeline.edits import TrackCut
 from amc_otio.timeline.rational import end, exact_rate, seconds
 from amc_otio.timeline.read import LoadedTimeline
-from amc_otio.timeline.shots import ALL_STREAMS
+from amc_otio.timeline.shots import ALL_STREAMS, shot_of
 from amc_otio.timeline.slots import slot_at, track_at
+from amc_otio.timeline.walk import Prober
 
 _FIRST_HITS = 256
 _SAMPLE_RATES = 1000  # a track rate above this counts samples, not frames
@@ -141,6 +142,9 @@ def _prepare(
         return Proposal(_bare_record(point), None, (), (), point.refusal or str(error))
     if point.refusal is not None:
         return Proposal(record, None, (), (), point.refusal)
+    if point.into_bounce and settings.edit.mode != "insert":
+        reason = "the incoming clip goes on in a bounce; use --mode insert, or revert the bounce first"
+        return Proposal(record, None, (), (), reason)
     assert point.outgoing is not None
     try:
         slot = shared_slot(loaded.timeline, record.cuts, settings.edit)
@@ -329,7 +333,20 @@ def _point_record(loaded: LoadedTimeline, point: EditPoint, media: MediaTable, s
         cuts=bare.cuts + tuple(TrackCut(link.track_path, link.index) for link in linked),
         outgoing=_shot_record(point.outgoing, media) or bare.outgoing,
         incoming=_shot_record(point.incoming, media),
+        linked=tuple(_linked_sound(loaded, link, media) for link in linked if link.kind == "Audio"),
     )
+
+
+def _linked_sound(loaded: LoadedTimeline, link: LinkedCut, media: MediaTable) -> LinkedSound:
+    """The shots on a linked sound track: a bounce renders them too."""
+    prober = Prober(media.available_range)
+    track = track_at(loaded.timeline, link.track_path)
+    found: list[ShotRecord | None] = []
+    for index in (link.index, slot_at(track, link.index).incoming_index):
+        at_end = index == link.index
+        heard = None if index is None else shot_of(track[index], (*link.track_path, index), prober, at_end=at_end)
+        found.append(_shot_record(heard.shot, media) if heard is not None and heard.shot.enabled else None)
+    return LinkedSound(link.track_path, *found)
 
 
 def _check_alignable(loaded: LoadedTimeline, linked: Sequence[LinkedCut]) -> None:

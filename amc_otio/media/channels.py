@@ -13,6 +13,13 @@ _LFE_INDEX = (("5.1", 3), ("6.1(front)", 2), ("6.1", 3), ("7.1", 3), ("4.1", 3),
 #: WAVEFORMATEXTENSIBLE's speaker masks.
 _MASK_LAYOUTS = {0x3F: "5.1", 0x60F: "5.1(side)", 0x63F: "7.1", 0xFF: "7.1(wide)", 0x0F: "3.1", 0x0B: "2.1"}
 
+#: The other way round, with layouts that are only written.
+_LAYOUT_MASKS = {
+    **{layout: mask for mask, layout in _MASK_LAYOUTS.items()},
+    **{"3.0": 0x07, "3.0(back)": 0x103, "4.0": 0x107, "quad": 0x33, "quad(side)": 0x603, "4.1": 0x10F},
+    **{"5.0": 0x37, "5.0(side)": 0x607, "6.0": 0x707, "6.1": 0x70F, "7.0": 0x637},
+}
+
 #: Vorbis and Opus order of 3, 5, 6, 7 and 8 channels, as indices that give FFmpeg's native order
 #: (Vorbis I specification, section 4.3.9; RFC 7845, section 5.1.1.2).
 VORBIS_TO_NATIVE = {
@@ -45,6 +52,12 @@ def layout_name(channels: int, *, mask: int = 0, specified: bool = False) -> str
     if specified:
         return _SPECIFIED_LAYOUTS.get(channels, f"{channels} channels")
     return f"{channels} channels"
+
+
+def layout_mask(layout: str, channels: int) -> int:
+    """Return the speaker mask of a layout by FFmpeg's name; 0 ("no speakers named") where it has none."""
+    mask = _LAYOUT_MASKS.get(layout, 0)
+    return mask if mask.bit_count() == channels else 0
 
 
 def plain_layout(name: str, channels: int) -> str:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +49,20 @@ def write_wav(
     import soundfile
 
     path = Path(path)
+    with whole_file(path, overwrite=overwrite) as file:
+        soundfile.write(file, np.asarray(samples, np.float32).T, rate, format="WAV", subtype=subtype)
+    return path
+
+
+@contextmanager
+def whole_file(path: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
+    """Open a file to write that appears at `path` whole, when the block ends without an error, or not at all.
+
+    Raises
+    ------
+    OutputError
+        As `write_wav`.
+    """
     if path.exists() and not overwrite:
         raise OutputError(path, "is there already", "choose another name or allow overwriting")
     try:
@@ -55,7 +72,7 @@ def write_wav(
     temporary = Path(temporary_name)
     try:
         with os.fdopen(handle, "wb+") as file:
-            soundfile.write(file, np.asarray(samples, np.float32).T, rate, format="WAV", subtype=subtype)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         temporary.chmod(0o666 & ~_umask())
@@ -67,7 +84,6 @@ def write_wav(
         raise OutputError(path, f"cannot be written ({error})", "check the folder and its free space") from error
     finally:
         temporary.unlink(missing_ok=True)
-    return path
 
 
 def _rename_to_new(temporary: Path, path: Path) -> None:

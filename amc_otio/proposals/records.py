@@ -59,8 +59,20 @@ class ShotRecord:
 
 
 @dataclass(frozen=True)
+class LinkedSound:
+    """The shots on another sound track that is cut together with an edit point's own; None where nothing plays."""
+
+    track_path: tuple[int, ...]
+    outgoing: ShotRecord | None
+    incoming: ShotRecord | None
+
+
+@dataclass(frozen=True)
 class PointRecord:
-    """An edit point: where it is, which tracks are cut together (its own first), and the two shots."""
+    """An edit point: where it is, which tracks are cut together (its own first), and the two shots.
+
+    `linked` are the shots on the other sound tracks among `cuts`.
+    """
 
     id: str
     timecode: str
@@ -69,6 +81,7 @@ class PointRecord:
     cuts: tuple[TrackCut, ...]
     outgoing: ShotRecord
     incoming: ShotRecord | None
+    linked: tuple[LinkedSound, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from amc_otio.timeline.edits import Edit, RetrievedShot, TrackCut
 from amc_otio.timeline.gain_ramp import Ramp
 from amc_otio.timeline.rational import RationalTime, TimeRange, exact_rate, from_seconds, seconds
 from amc_otio.timeline.ripple import record_length, shift_after
+from amc_otio.timeline.shots import ALL_STREAMS, channels_of
 from amc_otio.timeline.slots import SAME_TIME, slot_at, track_at
 from amc_otio.timeline.undo import METADATA_KEY, Record, add_marker, replace_children
 
@@ -28,11 +29,16 @@ _AUDIO: Final = otio.schema.TrackKind.Audio
 
 @dataclass(frozen=True)
 class Applied:
-    """A new timeline, the records that undo it, and what an editor should know."""
+    """A new timeline, the records that undo it, and what an editor should know.
+
+    `cuts` says where the cuts of each edit lie now, in seconds on each track: first as what follows a ripple, then
+    where it stays if its track could not follow.
+    """
 
     timeline: otio.schema.Timeline
     records: tuple[Record, ...]
     notes: tuple[str, ...]
+    cuts: dict[str, dict[tuple[int, ...], tuple[Fraction, Fraction]]]
 
 
 @dataclass(frozen=True)
@@ -72,14 +78,22 @@ def apply_edits(
     notes: list[str] = []
     in_order = sorted(edits, key=lambda e: (e.record_time, e.name))
     levels = _Levels(recipe_for(suffix, timeline, rate))
+    now = {e.name: {c.track_path: _cut_time(new, c) + e.cut_shift for c in e.cuts} for e in in_order}
     changes = {edit.name: _apply_one(new, edit, levels, records, notes) for edit in reversed(in_order)}
     moved = Fraction(0)
+    cuts = {}
     for edit in in_order:
+        cuts[edit.name] = {path: (time + moved, time) for path, time in now[edit.name].items()}
         records.append(add_marker(new, _marker(edit, edit.record_time + edit.cut_shift + moved, rate)))
         if edit.ripple and len(edit.cuts[0].track_path) == 1:
             moved += changes[edit.name]
     # Edits were made from the last to the first; an editor reads of them in the timeline's order.
-    return Applied(new, tuple(records), (*notes, *notes_of(levels.outcomes[::-1])))
+    return Applied(new, tuple(records), (*notes, *notes_of(levels.outcomes[::-1])), cuts)
+
+
+def _cut_time(timeline: otio.schema.Timeline, cut: TrackCut) -> Fraction:
+    """Where a cut is, in seconds on its track."""
+    return record_length(list(track_at(timeline, cut.track_path))[: cut.index + 1])
 
 
 def _check_conflicts(timeline: otio.schema.Timeline, edits: Sequence[Edit]) -> None:
@@ -211,9 +225,14 @@ def _retrieved(
     resolve: dict[str, Any] = {}
     if link is not None:
         resolve["Link Group ID"] = link
-    if position is not None and _plays_one_channel(outgoing) and shot.channels > 1:
-        # Dual mono and stems keep one channel a track.
-        resolve["Channels"] = [{"Source Channel ID": position % shot.channels, "Source Track ID": 0}]
+    own = channels_of(outgoing) if isinstance(outgoing, otio.schema.Clip) else None
+    if position is not None and own is not None and len(own) == 1 and shot.channels > 1:
+        # Dual mono and stems keep one channel a track, in the words that the outgoing clip has for it.
+        channel = position % shot.channels
+        if own[0][0] == ALL_STREAMS:
+            metadata["fcp_xml"] = {"sourcetrack": {"mediatype": "audio", "trackindex": str(channel + 1)}}
+        else:
+            resolve["Channels"] = [{"Source Channel ID": channel, "Source Track ID": 0}]
     if resolve:
         metadata["Resolve_OTIO"] = resolve
     return otio.schema.Clip(
@@ -265,11 +284,6 @@ def _marker(edit: Edit, at: Fraction, rate: Fraction) -> otio.schema.Marker:
 def _resolve_metadata(item: otio.core.Composable) -> Any:
     found = item.metadata.get("Resolve_OTIO")
     return found if hasattr(found, "get") else {}
-
-
-def _plays_one_channel(item: otio.core.Composable) -> bool:
-    channels = _resolve_metadata(item).get("Channels")
-    return channels is not None and len(channels) == 1
 
 
 def _new_link_group(timeline: otio.schema.Timeline, edit: Edit) -> int | None:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import opentimelineio as otio
 
+from amc_otio.timeline.bounce_track import Bounced, bounce_refusal, bounced_spans, runs_into_bounce
 from amc_otio.timeline.clock import drop_of, start_seconds
 from amc_otio.timeline.links import Links
 from amc_otio.timeline.rational import RationalTime, TimeRange, exact_rate, from_frames, seconds
@@ -77,6 +78,8 @@ class EditPoint:
         The same cut on linked tracks.
     refusal
         Why nothing can be cut here, in words; None where it can.
+    into_bounce
+        Whether the incoming clip goes on in a bounce, so that no other may take its place.
     """
 
     id: str
@@ -90,6 +93,7 @@ class EditPoint:
     incoming: Shot | None
     linked: tuple[LinkedCut, ...] = ()
     refusal: str | None = None
+    into_bounce: bool = False
 
 
 def find_edit_points(
@@ -126,6 +130,7 @@ def find_edit_points(
     tracks = tuple(walk_tracks(timeline, prober))
     links = Links(tracks, prober)
     by_path = {track.path: track for track in tracks}
+    bounces = bounced_spans(tracks)
     drop = drop_of(timeline, rate)
     start = start_seconds(timeline)
     found: list[tuple[bool, Fraction, int, EditPoint]] = []
@@ -146,7 +151,7 @@ def find_edit_points(
                 outgoing=outgoing.shot,
                 incoming=None,
             )
-            point = _with_incoming(point, track, placed, outgoing, at, prober, links, by_path)
+            point = _with_incoming(point, track, placed, outgoing, at, prober, links, by_path, bounces)
             found.append((at is None, at or Fraction(0), order, point))
     found.sort(key=lambda entry: (entry[0], entry[1], entry[2], entry[3].index))
     return tuple(entry[3] for entry in found)
@@ -161,12 +166,17 @@ def _with_incoming(
     prober: Prober,
     links: Links,
     by_path: dict[Path, PlacedTrack],
+    bounces: tuple[Bounced, ...],
 ) -> EditPoint:
     following = _neighbour(track, placed, 1)
     incoming = None
     if following is not None:
         incoming = shot_of(following.item, (*track.path, following.index), prober, at_end=False)
+    after = following.end if following is not None else None
+    runs_to = None if at is None or after is None or placed.end is None else at + after - placed.end
+    bounced = bounce_refusal(bounces, track.label, placed.item, at)
     refusals = [
+        *([bounced] if bounced else []),
         *_track_refusals(track),
         *_transition_refusals(track, placed),
         *(f"the outgoing clip '{outgoing.shot.name}' {problem}" for problem in outgoing.problems),
@@ -178,6 +188,7 @@ def _with_incoming(
         incoming=incoming.shot if incoming is not None else None,
         linked=tuple(_linked_cuts(track, placed, following, links, by_path)),
         refusal="; ".join(refusals) or None,
+        into_bounce=runs_into_bounce(bounces, track.label, runs_to),
     )
 
 

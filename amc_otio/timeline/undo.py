@@ -46,6 +46,12 @@ def add_marker(timeline: otio.schema.Timeline, marker: otio.schema.Marker) -> Re
     return {"change": "marker", "marker": _text(marker)}
 
 
+def add_track(timeline: otio.schema.Timeline, track: otio.schema.Track) -> Record:
+    """Add a track at the end of the top stack; return the record that undoes it."""
+    timeline.tracks.append(track)
+    return {**last_track_added(timeline), "written": _text(track)}
+
+
 def last_track_added(timeline: otio.schema.Timeline) -> Record:
     """Return the record that undoes the adding of the top stack's last track."""
     return {"change": "track", "index": len(timeline.tracks) - 1}
@@ -114,9 +120,12 @@ def undo(timeline: otio.schema.Timeline, records: Sequence[Record]) -> None:
             if place is not None:
                 del markers[place]
         elif kind == "track":
-            if int(record["index"]) != len(timeline.tracks) - 1:
+            index = int(record["index"])
+            if index != len(timeline.tracks) - 1:
                 raise _changed("the list of tracks")
-            timeline.tracks.pop(int(record["index"]))
+            if "written" in record and not _is(timeline.tracks[index], record["written"]):
+                raise _changed(f"track '{timeline.tracks[index].name}'")
+            timeline.tracks.pop(index)
         elif kind == "urls":
             for index, url in record["old"]:
                 _reference_at(timeline, index).target_url = url

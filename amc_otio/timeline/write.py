@@ -6,9 +6,10 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path, PureWindowsPath
 from typing import Any
 from urllib.parse import quote, unquote
@@ -19,7 +20,9 @@ from amc_otio.errors import OutputError
 from amc_otio.timeline import clip_gain
 from amc_otio.timeline.equality import fields, same_fields
 from amc_otio.timeline.metadata import items_of, lookup
+from amc_otio.timeline.rational import TimeRange, exact_rate, from_seconds, seconds
 from amc_otio.timeline.undo import METADATA_KEY, Record, external_references, retarget
+from amc_otio.timeline.walk import is_disabled
 
 EXACT_SUFFIXES = frozenset({".otio", ".otioz", ".otiod", ".xges"})
 """Formats that keep a crossfade's offsets exactly, sub-frame and asymmetric (measured, docs/formats.md)."""
@@ -93,7 +96,7 @@ def rebase_media(timeline: otio.schema.Timeline, old_base: Path, new_base: Path)
 
 def rebased_url(url: str, old_base: Path, new_base: Path) -> str:
     """A relative reference as it reads from another folder; any other, or one without a file, unchanged."""
-    if not _is_relative(url):
+    if not is_relative(url):
         return url
     if old_base.absolute() == new_base.absolute():
         return url
@@ -103,7 +106,8 @@ def rebased_url(url: str, old_base: Path, new_base: Path) -> str:
     return quote(_relative(old_base / decoded, new_base)) if (old_base / decoded).exists() else url
 
 
-def _is_relative(url: str) -> bool:
+def is_relative(url: str) -> bool:
+    """Whether a media reference begins in the timeline's folder."""
     return bool(url) and not ("://" in url or url.startswith(("/", "\\", "file:")) or PureWindowsPath(url).drive)
 
 
@@ -163,8 +167,13 @@ class Stage:
 
 
 @contextmanager
-def staged(timeline: otio.schema.Timeline, path: Path) -> Iterator[Stage]:
+def staged(timeline: otio.schema.Timeline, path: Path, media: Mapping[str, Path] | None = None) -> Iterator[Stage]:
     """Write a timeline under a temporary name; it is gone after the block unless it was committed.
+
+    Parameters
+    ----------
+    media
+        Files by target URL that are not in their place yet: a bundle takes them from where they are.
 
     Raises
     ------
@@ -177,7 +186,7 @@ def staged(timeline: otio.schema.Timeline, path: Path) -> Iterator[Stage]:
         raise OutputError(path, f"cannot be written ({error.strerror})", "choose a folder you may write to") from error
     try:
         temporary = folder / path.name
-        read = _write_and_read(timeline, temporary, path)
+        read = _write_and_read(timeline, temporary, path, media or {})
         _sync(temporary)
         lost = what_was_lost(timeline, read, path.suffix) + clip_gain.what_was_lost(timeline, read, temporary)
         yield Stage(temporary, path, lost)
@@ -189,13 +198,17 @@ def staged(timeline: otio.schema.Timeline, path: Path) -> Iterator[Stage]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _write_and_read(timeline: otio.schema.Timeline, temporary: Path, path: Path) -> otio.core.SerializableObject:
+def _write_and_read(
+    timeline: otio.schema.Timeline, temporary: Path, path: Path, media: Mapping[str, Path]
+) -> otio.core.SerializableObject:
     arguments = {"media_policy": "MissingIfNotFile"} if path.suffix in (".otioz", ".otiod") else {}
     try:
         if path.suffix == ".otio":
             timeline.to_json_file(str(temporary))
         else:
-            bundled = _with_absolute_media(timeline, path.parent) if arguments else timeline
+            bundled = _with_absolute_media(timeline, path.parent, media) if arguments else timeline
+            if path.suffix.lower() == ".xges":
+                bundled = _on_file_clocks(timeline)
             otio.adapters.write_to_file(bundled, str(temporary), **arguments)
             clip_gain.finish(temporary)
         read = otio.adapters.read_from_file(str(temporary))
@@ -209,17 +222,36 @@ def _write_and_read(timeline: otio.schema.Timeline, temporary: Path, path: Path)
     return read
 
 
-def _with_absolute_media(timeline: otio.schema.Timeline, base: Path) -> otio.schema.Timeline:
+def _with_absolute_media(timeline: otio.schema.Timeline, base: Path, media: Mapping[str, Path]) -> otio.schema.Timeline:
     """A copy whose relative media references are absolute: OTIO's bundlers look for them from the working folder."""
     copy = timeline.clone()
     for reference in external_references(copy):
         url = reference.target_url
-        if not _is_relative(url):
+        if url in media:
+            reference.target_url = media[url].absolute().as_uri()
+            continue
+        if not is_relative(url):
             continue
         for spelling in (url, unquote(url)):
             if (base / spelling).exists():
                 reference.target_url = (base / spelling).resolve().as_uri()
                 break
+    return copy
+
+
+def _on_file_clocks(timeline: otio.schema.Timeline) -> otio.schema.Timeline:
+    """A copy whose media all start at 0: XGES counts from a file's first sample, and its adapter takes nothing away."""
+    copy = timeline.clone()
+    for clip in copy.find_clips():
+        available = clip.media_reference.available_range if clip.media_reference is not None else None
+        if available is None or not available.start_time.value:
+            continue
+        if clip.source_range is not None:
+            at = clip.source_range.start_time
+            start = seconds(at) - seconds(available.start_time)
+            clip.source_range = TimeRange(from_seconds(start, exact_rate(at.rate)), clip.source_range.duration)
+        zero = from_seconds(Fraction(0), exact_rate(available.start_time.rate))
+        clip.media_reference.available_range = TimeRange(zero, available.duration)
     return copy
 
 
@@ -236,6 +268,9 @@ def what_was_lost(timeline: otio.schema.Timeline, read: otio.core.SerializableOb
     missing = _missing(read) - _missing(timeline)
     if suffix in (".otioz", ".otiod") and missing > 0:
         lost.append(f"{suffix} does not hold the media of {missing} clips, whose files were not found")
+    off = _switched_off(timeline) - _switched_off(read)
+    if after and off > 0:
+        lost.append(f"{suffix} switches {off} clips on again that are switched off")
     if lost:
         lost.append("the sidecar holds every join; write .otio to keep them")
     return tuple(lost)
@@ -244,6 +279,11 @@ def what_was_lost(timeline: otio.schema.Timeline, read: otio.core.SerializableOb
 def _missing(container: otio.core.SerializableObject) -> int:
     """Clips without media."""
     return sum(isinstance(clip.media_reference, otio.schema.MissingReference) for clip in container.find_clips())
+
+
+def _switched_off(container: otio.core.SerializableObject) -> int:
+    """Clips that are switched off."""
+    return sum(is_disabled(clip) for clip in container.find_clips())
 
 
 def _sound(container: otio.core.SerializableObject) -> list[int]:
