@@ -13,9 +13,6 @@ pip install 'amc-otio[plot]'.
 from __future__ import annotations
 
 import argparse
-import io
-import json
-import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,10 +20,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from figures import BLUE, GREEN, GREY, RED, new_figure, plain, tidy, to_png
 from numpy.typing import NDArray
+from score_picture import draw_scores, read_scores
 
 from amc_otio.config import ANALYSIS_RATE, HOP, PRINTED, JoinSettings
-from amc_otio.errors import AmcError, UsageError, one_line
+from amc_otio.errors import AmcError, UsageError
 from amc_otio.evaluation.labelled_set import read_labelled_set
 from amc_otio.evaluation.output import write_files
 from amc_otio.evaluation.plot import check_plot
@@ -34,7 +33,7 @@ from amc_otio.evaluation.records import LabelledSet
 from amc_otio.evaluation.seam import STEP, profile
 from amc_otio.evaluation.seam_pairs import LabelledPlan, labelled_plans
 from amc_otio.evaluation.seam_scenes import Scene, levelled
-from amc_otio.evaluation.transitions import PAPER, UNCUT, Joined, Method, join_scene
+from amc_otio.evaluation.transitions import PAPER, Joined, Method, join_scene
 from amc_otio.joining.analysis import HOPS, MARGIN, WINDOW, analyse
 from amc_otio.joining.fades import gains
 from amc_otio.joining.spectra import adaptive_fade_s, best_pair, cosine_matrix, similarity_matrix
@@ -54,16 +53,6 @@ JOINS = {
 CENTRED = (JoinSettings.phi, JoinSettings.convention)
 """Phi and convention of equation (2) that are the defaults, beside the printed ones."""
 FORMS = ("one-shot", "continuous")
-GIVEN = re.compile(r", (as .+|[\d.]+ s)$")
-"""How benchmarks/transition.py labels a method of a given length: ``max-ss, .25 s``, ``crossfade, as adaptive``."""
-
-# Okabe and Ito's colours, told apart by colour-blind eyes too.
-BLUE, RED, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#777777"
-WIDTH = 9.0
-"""Inches: a page of GitHub shows a picture 900 pixels wide, 100 to the inch."""
-DPI = 150
-LARGEST = 180_000
-"""Bytes of a picture: the repository holds it."""
 SHOWN_S = 0.8
 """Seconds around a join that are drawn: a second of fade and what leads into it."""
 DEPTH_DB = 60.0
@@ -293,7 +282,7 @@ def show_waveform(axis: Any, joined: Joined, peak: float) -> None:
     )
     for part, colour, held in parts:
         if held.any():
-            low, high, middle = envelope(times[held], samples[held] / peak)
+            low, high, middle = envelope(times[held], samples[held] / np.float32(peak))
             axis.fill_between(middle, low, high, color=colour, linewidth=0.4, label=part)
     fade = joined.join.fade_before + joined.join.fade_after
     if fade:
@@ -306,7 +295,7 @@ def show_waveform(axis: Any, joined: Joined, peak: float) -> None:
     axis.set_yticks([-1, 0, 1])
 
 
-def envelope(times: FloatArray, samples: FloatArray, span: int = 96) -> tuple[FloatArray, FloatArray, FloatArray]:
+def envelope(times: FloatArray, samples: NDArray[np.float32], span: int = 96) -> tuple[NDArray[Any], NDArray[Any], FloatArray]:
     """Lowest and highest sample, and the time, of each 2 ms."""
     edges = np.arange(0, len(samples), span)
     return np.minimum.reduceat(samples, edges), np.maximum.reduceat(samples, edges), times[edges]
@@ -371,69 +360,6 @@ def draw_lengths(pairs: Sequence[Pair]) -> bytes:
     return to_png(figure)
 
 
-# --- scores -----------------------------------------------------------------------------------------------------
-
-
-def read_scores(path: Path) -> dict[str, list[dict[str, Any]]]:
-    """Read the summaries over all scenes that benchmarks/transition.py wrote; by sort of scenes."""
-    advice = "give what benchmarks/transition.py --json wrote"
-    try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-        rows = {str(title): list(held["all"]) for title, held in report.items()}
-        for row in (row for held in rows.values() for row in held):
-            if not all(np.isfinite(float(row[key])) for key in ("score", "low", "high")) or not row["label"]:
-                raise ValueError
-    except OSError as error:
-        raise UsageError(path, f"cannot be read ({error.strerror})", advice) from error
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise UsageError(path, "holds no scores", advice) from error
-    if not any(rows.values()):
-        raise UsageError(path, "holds no scores", advice)
-    return rows
-
-
-def draw_scores(scores: dict[str, list[dict[str, Any]]]) -> bytes:
-    """Draw the stand-in score of each method with its interval: Table 2's, ours, and those at a given length."""
-    five = [method.label for method in PAPER]
-    groups: dict[str, list[str]] = {"Table 2's": five, "ours": [], "at a given length": []}
-    for row in (row for rows in scores.values() for row in rows):
-        label = str(row["label"])
-        group = "at a given length" if GIVEN.search(label) else "ours"
-        if label not in five and label != UNCUT and label not in groups[group]:
-            groups[group].append(label)
-    colours = {"Table 2's": BLUE, "ours": RED, "at a given length": GREY}
-    count = sum(len(labels) for labels in groups.values())
-    figure = new_figure(1.1 + 0.24 * count)
-    axes = figure.subplots(1, len(scores), sharex=True, sharey=True, squeeze=False)[0]
-    for axis, (title, rows) in zip(axes, scores.items(), strict=True):
-        held = {row["label"]: row for row in rows}
-        place, ticks = 0.0, []
-        for group, labels in groups.items():
-            for label in labels:
-                ticks.append((place, plain(label)))
-                if label in held:
-                    value, low, high = (float(held[label][key]) for key in ("score", "low", "high"))
-                    ends = [[max(0.0, value - low)], [max(0.0, high - value)]]
-                    axis.errorbar(value, place, xerr=ends, fmt="o", color=colours[group], markersize=5, capsize=2.5)
-                place += 1.0
-            place += 0.5 * bool(labels)
-        if UNCUT in held:
-            ceiling = float(held[UNCUT]["score"])
-            axis.axvline(ceiling, color="black", linewidth=1, linestyle=(0, (3, 2)), label="uncut sound")
-        axis.set_yticks([at for at, _ in ticks], [text for _, text in ticks])
-        axis.set_title(f"{plain(title)}: {held[rows[0]['label']].get('scenes', '?')}", loc="left")
-        axis.set_xlabel("stand-in score, 0 to 3")
-        tidy(axis, "x")
-    axes[0].invert_yaxis()
-    handles, labels = axes[0].get_legend_handles_labels()
-    for group, colour in colours.items():
-        if groups[group]:
-            handles.append(axes[0].plot([], [], "o", color=colour, markersize=5)[0])
-            labels.append(group)
-    figure.legend(handles, labels, loc="outside upper left", ncols=4, frameon=False)
-    return to_png(figure)
-
-
 # --- all --------------------------------------------------------------------------------------------------------
 
 
@@ -448,47 +374,6 @@ def decibels_below(power: FloatArray, depth: float) -> FloatArray:
     """Decibels below the highest, to a depth."""
     least = 10.0 ** (-depth / 10.0)
     return np.asarray(10.0 * np.log10(np.maximum(power / max(float(power.max()), 1e-30), least)))
-
-
-def new_figure(height: float, layout: str = "constrained") -> Any:
-    """Make an empty picture, dark text on white."""
-    from matplotlib import rcParams
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    rcParams.update({"font.size": 9, "axes.titlesize": 9, "font.family": "DejaVu Sans"})
-    figure = Figure(figsize=(WIDTH, height), dpi=DPI, layout=layout, facecolor="white")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def tidy(axis: Any, grid: str) -> None:
-    """Take the frame away and draw a faint grid."""
-    axis.grid(axis=grid, color="#dddddd", linewidth=0.6)
-    axis.set_axisbelow(True)
-    for side in ("top", "right"):
-        axis.spines[side].set_visible(False)
-
-
-def plain(text: object) -> str:
-    """Text from outside for matplotlib: a dollar sign would start a formula."""
-    return one_line(str(text), 60).replace("$", r"\$")
-
-
-def to_png(figure: Any) -> bytes:
-    """Save with neither date nor program; in 256 colours where the picture would be large."""
-    from PIL import Image  # comes with matplotlib
-
-    data = io.BytesIO()
-    figure.savefig(data, format="png", metadata={"Software": None})
-    image = Image.open(data).convert("RGB")
-    small = io.BytesIO()
-    image.save(small, format="png", optimize=True)
-    if small.tell() > LARGEST:
-        small = io.BytesIO()
-        coloured = image.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-        coloured.save(small, format="png", optimize=True)
-    return small.getvalue()
 
 
 if __name__ == "__main__":

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -21,16 +22,12 @@ FROM_A_SET = ["fade-length.png", "join-impact.png", "join-noise.png", "join-tona
 
 
 @pytest.fixture(scope="module")
-def pictures() -> ModuleType:
-    """benchmarks/join_pictures.py."""
+def pictures() -> Iterator[ModuleType]:
+    """benchmarks/join_pictures.py, which finds its neighbours as a script does."""
     pytest.importorskip("matplotlib")
-    path = Path(__file__).resolve().parent.parent / "benchmarks" / "join_pictures.py"
-    spec = importlib.util.spec_from_file_location("join_pictures", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # its dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(Path(__file__).resolve().parent.parent / "benchmarks")
+        yield importlib.import_module("join_pictures")
 
 
 def sound(kind: str, seed: int) -> np.ndarray:
