@@ -295,7 +295,9 @@ def show_waveform(axis: Any, joined: Joined, peak: float) -> None:
     axis.set_yticks([-1, 0, 1])
 
 
-def envelope(times: FloatArray, samples: NDArray[np.float32], span: int = 96) -> tuple[NDArray[Any], NDArray[Any], FloatArray]:
+def envelope(
+    times: FloatArray, samples: NDArray[np.float32], span: int = 96
+) -> tuple[NDArray[Any], NDArray[Any], FloatArray]:
     """Lowest and highest sample, and the time, of each 2 ms."""
     edges = np.arange(0, len(samples), span)
     return np.minimum.reduceat(samples, edges), np.maximum.reduceat(samples, edges), times[edges]
