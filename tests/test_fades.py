@@ -286,12 +286,17 @@ def test_a_glide_ends_within_the_incoming_sound():
 
 def test_levels_are_compared_where_there_is_sound_of_both():
     """Two sounds of one level: that a file ends or begins at the point makes neither of them quieter."""
-    loud = [noise(WHOLE, seed) for seed in (1, 2)]
-    loud[0][MARGIN + MIDDLE :] = 0.0
-    loud[1][: MARGIN + MIDDLE] = 0.0
-    sides = [analyse(samples, FRAMES_24) for samples in loud]
-    for ends in ({"outgoing_media_end": MIDDLE}, {"incoming_media_start": MIDDLE}):
-        bounds = pinned(**{"outgoing_media_end": MIDDLE, "incoming_media_start": MIDDLE, **ends})
+    one, other = noise(WHOLE, 1), noise(WHOLE, 2)
+    ended, begun = one.copy(), other.copy()
+    ended[MARGIN + MIDDLE :] = 0.0
+    begun[: MARGIN + MIDDLE] = 0.0
+    ends: dict[str, int | None] = {"outgoing_media_end": MIDDLE, "incoming_media_start": MIDDLE}
+    for outgoing, incoming, bounds in (
+        (ended, other, pinned(outgoing_media_end=MIDDLE)),
+        (one, begun, pinned(incoming_media_start=MIDDLE)),
+        (ended, begun, pinned(**ends)),
+    ):
+        sides = analyse(outgoing, FRAMES_24), analyse(incoming, FRAMES_24)
         join = find_join(*sides, bounds, JoinSettings(max_gain_db=6.0), LEVEL)
         assert join is not None
         assert abs(join.gain_db) < 0.3
