@@ -240,7 +240,7 @@ def settings_of(seed: int) -> Settings:
             "match.per_source": r.choice([0, 1, 2]),
             "match.min_remaining_s": r.choice([0.0, 0.25, 0.7]),
             "match.max_level_step_lu": r.choice([0.0, 12.0, 30.0]),
-            "join.method": r.choice(["max-ss-adaptive", "max-ss-adaptive", "max-ss", "crossfade", "concatenate"]),
+            "join.method": r.choice(["fitted", "fitted", "max-ss-adaptive", "max-ss", "crossfade", "concatenate"]),
             "join.fade_s": r.choice([0.25, 0.5, 1.0]),
             "join.max_fade_s": r.choice([0.1, 1.0]),
             "edit.mode": r.choice(["replace", "align", "insert"]),
@@ -249,5 +249,7 @@ def settings_of(seed: int) -> Settings:
             "edit.length_s": r.choice([0.1, 0.5, 2.0]),
             "edit.short": r.choice(["refuse", "keep"]),
             "edit.offsets": r.choice(["auto", "exact", "frames"]),
+            "join.search_s": r.choice([0.0, 0.0, 0.7, 5.0]),
+            "join.max_gain_db": r.choice([0.0, 6.0]),
         }
     )

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from amc_otio.config import ANALYSIS_RATE, EditSettings
 from amc_otio.matching.duplicates import RATE, make_stretch, make_template, same_recording
 from amc_otio.matching.geometry import Outgoing, Shortfall, bounds_for, record_length, shortfall
-from amc_otio.matching.grid import FINEST, frame_grid
+from amc_otio.matching.grid import FINEST, Grid, frame_grid
 from amc_otio.timeline.slots import Slot
 
 RATES = [Fraction(24000, 1001), Fraction(24), Fraction(25), Fraction(30000, 1001), Fraction(60), Fraction(48000)]
@@ -43,7 +43,7 @@ frames = st.integers(0, 120)
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> tuple[Slot, EditSettings, Fraction, Outgoing, int, int, int, int]:
+def cases(draw: st.DrawFn) -> tuple[Slot, EditSettings, Fraction, Outgoing, int, int, int, int, int]:
     rate = draw(st.sampled_from(RATES[:5]))
 
     def time(strategy: st.SearchStrategy[int]) -> Fraction:
@@ -72,16 +72,22 @@ def cases(draw: st.DrawFn) -> tuple[Slot, EditSettings, Fraction, Outgoing, int,
     window = 0 if mode == "align" else draw(st.integers(0, 3)) * SECOND
     valid = SECOND
     length = window + valid + draw(st.integers(-SECOND // 2, 3 * SECOND))
-    return slot, edit, rate, out, window, valid, length, draw(st.sampled_from([0, SECOND // 4]))
+    reach = draw(st.sampled_from([0, 0, SECOND // 3, 5 * SECOND]))
+    return slot, edit, rate, out, window, valid, length, draw(st.sampled_from([0, SECOND // 4])), reach
+
+
+def grids(rate: Fraction, out: Outgoing, window: int, reach: int) -> tuple[Grid, Grid]:
+    origins = Fraction(out.edit_point), Fraction(-window)
+    return frame_grid(rate, origins[0], SECOND, reach), frame_grid(rate, origins[1], SECOND, reach)
 
 
 @settings(max_examples=400, deadline=None)
 @given(cases())
 def test_every_allowed_pair_makes_an_edit_that_fits(case):
-    slot, edit, rate, out, window, valid, length, remaining = case
+    slot, edit, rate, out, window, valid, length, remaining, reach = case
     assume(edit.mode != "align" or slot.incoming is not None)
-    bounds = bounds_for(slot, edit, rate, out, window, valid, length, remaining)
-    outs, ins = frame_grid(rate, Fraction(out.edit_point), SECOND), frame_grid(rate, Fraction(-window), SECOND)
+    bounds = bounds_for(slot, edit, rate, out, window, valid, length, remaining, reach)
+    outs, ins = grids(rate, out, window, reach)
     allowed = bounds.allowed(outs.samples, ins.samples)
     near = Fraction(4, SECOND)
     frame = 1 / rate
@@ -89,6 +95,10 @@ def test_every_allowed_pair_makes_an_edit_that_fits(case):
         shift = outs.time_at(int(outs.samples[i]))
         at = Fraction(window + int(ins.samples[j]), SECOND)
         available = Fraction(length, SECOND) - at
+        # Both points lie in their media, however far they were looked for.
+        assert 0 <= at <= Fraction(length, SECOND) or edit.mode == "align"
+        assert at >= 0
+        assert outs.samples[i] <= out.media_end
         found = record_length(slot, edit, rate, shift, available, Fraction(remaining, SECOND))
         assert slot.outgoing + shift >= slot.outgoing_busy + 2 * frame - near
         if isinstance(found, Shortfall):
@@ -125,10 +135,10 @@ def test_every_allowed_pair_makes_an_edit_that_fits(case):
 @settings(max_examples=400, deadline=None)
 @given(cases())
 def test_missing_frames_are_true(case):
-    slot, edit, rate, out, window, valid, length, remaining = case
+    slot, edit, rate, out, window, valid, length, remaining, reach = case
     assume(edit.mode != "align" or slot.incoming is not None)
-    outs, ins = frame_grid(rate, Fraction(out.edit_point), SECOND), frame_grid(rate, Fraction(-window), SECOND)
-    bounds = bounds_for(slot, edit, rate, out, window, valid, length, remaining)
+    outs, ins = grids(rate, out, window, reach)
+    bounds = bounds_for(slot, edit, rate, out, window, valid, length, remaining, reach)
     if bounds.allowed(outs.samples, ins.samples).any():
         return
     said = shortfall(bounds, slot, edit, rate, outs.samples, ins.samples)
@@ -137,12 +147,12 @@ def test_missing_frames_are_true(case):
         return
     assert said.missing_frames > 0
     more = length + int(said.missing_frames / rate * SECOND) + 1
-    better = bounds_for(slot, edit, rate, out, window, valid, more, remaining)
+    better = bounds_for(slot, edit, rate, out, window, valid, more, remaining, reach)
     assert better.allowed(outs.samples, ins.samples).any()
     # And it is not said lightly: two frames less are too few.
     less = length + int((said.missing_frames - 2) / rate * SECOND)
     if less > length:
-        worse = bounds_for(slot, edit, rate, out, window, valid, less, remaining)
+        worse = bounds_for(slot, edit, rate, out, window, valid, less, remaining, reach)
         assert not worse.allowed(outs.samples, ins.samples).any()
 
 

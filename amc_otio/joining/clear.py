@@ -12,23 +12,42 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amc_otio.config import ANALYSIS_RATE
-from amc_otio.joining.onsets import onsets
+from amc_otio.joining.analysis import Analysis
+from amc_otio.joining.onsets import N_FFT, onsets
 
 LEAST: Final = int(0.075 * ANALYSIS_RATE)
 """Fade on either side of the point, whatever begins there: below 0.15 s in all a change is heard as a splice."""
-_MARGIN: Final = int(0.003 * ANALYSIS_RATE)
-"""A fade is over so long before an onset, since the curve that finds it is some milliseconds wide."""
+_MARGIN: Final = int(0.006 * ANALYSIS_RATE)
+"""A fade is over so long before an onset, which is found no nearer than that."""
+_CONTEXT: Final = N_FFT
+"""Samples around a fade that are looked at too, so that onsets at its ends are found."""
 
 
-def clear_half(outgoing: NDArray[np.float32], incoming: NDArray[np.float32], half: int) -> int:
-    """Longest fade on either side of the point that crosses no onset of either sound.
+def events(side: Analysis, point: int, half: int, before: int, after: int) -> NDArray[np.int64]:
+    """Where events begin around a point of a sound, in samples from the point.
+
+    Parameters
+    ----------
+    point
+        In samples from the window's start.
+    half
+        How far on either side is looked, in samples.
+    before, after
+        Samples of the sound that there are on either side: where it is cut off, nothing begins or ends.
+    """
+    first, last = min(half + _CONTEXT, max(before, 0)), min(half + _CONTEXT, max(after, 0))
+    return onsets(side.stretch(point - first, point + last)) - first
+
+
+def clear_half(begins: NDArray[np.int64], half: int) -> int:
+    """Longest fade on either side of the point that crosses no onset.
 
     It is the same on both sides, so that the sounds are heard alike at the very point that was chosen for it.
 
     Parameters
     ----------
-    outgoing, incoming
-        Mono at 48 kHz, shape ``(2 * half,)``; the point is at index `half`.
+    begins
+        Onsets of either sound, in samples from the point.
     half
         The most that is wanted, in samples.
 
@@ -37,6 +56,5 @@ def clear_half(outgoing: NDArray[np.float32], incoming: NDArray[np.float32], hal
     int
         Samples, from `LEAST` (or `half`, if that is less) to `half`.
     """
-    events = np.abs(np.concatenate([onsets(outgoing), onsets(incoming)]) - half)
-    nearest = int(events.min()) - _MARGIN if events.size else half
+    nearest = int(np.abs(begins).min()) - _MARGIN if begins.size else half
     return min(max(nearest, LEAST), half)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -67,7 +67,9 @@ class Fade:
 
     def within(self, room: Room) -> Fade:
         """The same fade, no longer than `room` on either side."""
-        return replace(self, before=min(self.before, room.before), after=min(self.after, room.after))
+        shorter = zip(room.limits(), (self.before > room.before, self.after > room.after), strict=True)
+        names = (*self.clamped_by, *(limit for limit, cut in shorter if cut))
+        return Fade(min(self.before, room.before), min(self.after, room.after), tuple(dict.fromkeys(names)))
 
 
 @dataclass(frozen=True)

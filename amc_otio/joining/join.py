@@ -15,7 +15,7 @@ from amc_otio.config import ANALYSIS_RATE, HOP, MOST_GAIN_DB, PRINTED, JoinSetti
 from amc_otio.joining.align import COHERENT, LONGEST_SLIP, Alignment, align
 from amc_otio.joining.analysis import Analysis, Float32
 from amc_otio.joining.bounds import Bounds
-from amc_otio.joining.clear import clear_half
+from amc_otio.joining.clear import clear_half, events
 from amc_otio.joining.fades import Blend, Fade, Room, law_for, place, place_still
 from amc_otio.joining.level import SPAN, glide_samples, matching_gain_db
 from amc_otio.joining.point import Point, find_point
@@ -123,9 +123,9 @@ def find_join(
         law = law_for(_alignment(outgoing, incoming, bounds, point, fade, 0).correlation)
     gain_db = 0.0
     if recipe.level and settings.max_gain_db:
-        sides = _around(outgoing, incoming, point, max(fade.before, SPAN), max(fade.after, SPAN))
+        sides = _heard(outgoing, incoming, bounds, point, max(fade.before, SPAN), max(fade.after, SPAN))
         gain_db = matching_gain_db(*sides, min(settings.max_gain_db, MOST_GAIN_DB))
-    free = bounds.room(point.out_point, point.in_point).incoming_after - fade.after
+    free = bounds.room(point.out_point, point.in_point).incoming_after - fade.after - max(0, slip)
     level, spectrum = _steps(outgoing, incoming, point)
     return Join(
         method=settings.method,
@@ -165,7 +165,11 @@ def _fade(
 
 def _clear(outgoing: Analysis, incoming: Analysis, point: Point, length: int, room: Room) -> tuple[Fade, float]:
     half = length // 2
-    half = clear_half(*_around(outgoing, incoming, point, half, half), half)
+    begins = (
+        events(outgoing, point.out_point, half, room.outgoing_before, room.outgoing_after),
+        events(incoming, point.in_point, half, room.incoming_before, room.incoming_after),
+    )
+    half = clear_half(np.concatenate(begins), half)
     return place_still(half, room), 2 * half / ANALYSIS_RATE
 
 
@@ -193,11 +197,16 @@ def _alignment(
     return align(outgoing, incoming, (point.out_point, point.in_point), (fade.before, fade.after), reach)
 
 
-def _around(outgoing: Analysis, incoming: Analysis, point: Point, before: int, after: int) -> tuple[Float32, Float32]:
-    """Both sounds from so much before the point to so much after it."""
+def _heard(
+    outgoing: Analysis, incoming: Analysis, bounds: Bounds, point: Point, before: int, after: int
+) -> tuple[Float32, Float32]:
+    """Each sound from so much before the point to so much after it, no further than there is sound of it."""
+    room = bounds.room(point.out_point, point.in_point)
+    out_before, out_after = min(before, max(0, room.outgoing_before)), min(after, max(0, room.outgoing_after))
+    in_before, in_after = min(before, max(0, room.incoming_before)), min(after, max(0, room.incoming_after))
     return (
-        outgoing.stretch(point.out_point - before, point.out_point + after),
-        incoming.stretch(point.in_point - before, point.in_point + after),
+        outgoing.stretch(point.out_point - out_before, point.out_point + out_after),
+        incoming.stretch(point.in_point - in_before, point.in_point + in_after),
     )
 
 

@@ -22,7 +22,7 @@ _APART: Final = int(0.03 * ANALYSIS_RATE) // STEP
 
 
 def rises(samples: NDArray[np.float32]) -> NDArray[np.float64]:
-    """How much the bands rise within about 10 ms around each point, in dB, falling bands counted as 0.
+    """How much the bands rise within about 10 ms, at points `STEP` apart, in dB, falling bands counted as 0.
 
     Parameters
     ----------
@@ -32,18 +32,19 @@ def rises(samples: NDArray[np.float32]) -> NDArray[np.float64]:
     Returns
     -------
     numpy.ndarray
-        Shape ``(1 + n // STEP,)``; value k belongs to sample ``k * STEP``.
+        Shape ``(m,)``, empty for less than about 20 ms of sound; value k is the rise from the frame that is centred on
+        sample ``k * STEP`` to the one on ``(k + 2) * STEP``.
     """
-    centres = np.arange(0, samples.size + 1, STEP, dtype=np.int64)
+    # No frame reaches past the end: where a tone is broken off, every band seems to rise.
+    centres = np.arange(0, samples.size - N_FFT // 2 + 1, STEP, dtype=np.int64)
+    if centres.size <= _LAG:
+        return np.zeros(0)
     levels = decibels(spectra_at(samples, ANALYSIS_RATE, centres, N_FFT, BANDS))
-    curve = np.zeros(centres.size)
-    rise = np.maximum(levels[:, _LAG:] - levels[:, :-_LAG], 0.0).mean(axis=0)
-    curve[_LAG // 2 : _LAG // 2 + rise.size] = rise
-    return curve
+    return np.asarray(np.maximum(levels[:, _LAG:] - levels[:, :-_LAG], 0.0).mean(axis=0))
 
 
 def onsets(samples: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Samples at which events begin: peaks of `rises` above `RISE_DB`, at least 30 ms apart."""
+    """Samples at which events begin: peaks of `rises` above `RISE_DB`, at least 30 ms apart, found within 6 ms."""
     curve = rises(samples)
     found: list[int] = []
     for place in np.argsort(-curve, kind="stable"):
@@ -51,4 +52,5 @@ def onsets(samples: NDArray[np.float32]) -> NDArray[np.int64]:
             break
         if all(abs(int(place) - other) >= _APART for other in found):
             found.append(int(place))
-    return np.array(sorted(found), dtype=np.int64) * STEP
+    # The rise is greatest where an event lies just past the earlier frame, whose end is the later one's centre.
+    return np.array(sorted(found), dtype=np.int64) * STEP + _LAG * STEP + STEP // 2

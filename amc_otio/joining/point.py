@@ -59,7 +59,8 @@ def _steadiest(one: Spectra, other: Spectra, out_points: Int64, in_points: Int64
     rows, columns = ((points >= 0) & (points <= WINDOW) for points in (out_points, in_points))
     inside = allowed & rows[:, None] & columns[None, :]
     highest = best_pair(products, inside if inside.any() else allowed)
-    assert highest is not None
+    if highest is None:
+        return None
     found = steadiest(products, unsteadiness(one, other), allowed, float(products[highest]))
     return _points(found, out_points, in_points)
 

@@ -14,6 +14,8 @@ from amc_otio.config import ANALYSIS_RATE
 
 FINEST: Final = 256
 """Samples between points where the rate is that of samples, not of frames (a track at 48000, say)."""
+MOST: Final = 4096
+"""Points of a grid: all pairs are compared, and a search of a minute must fit in memory."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +54,11 @@ def frame_grid(rate: Fraction, origin: Fraction, length: int, reach: int = 0) ->
     length
         Samples of the window; both ends belong to it.
     reach
-        How far beyond the window points are looked for.
+        How far beyond the window points are looked for; far beyond it only every second frame or third may be one
+        (see `MOST`).
     """
     per_frame = Fraction(ANALYSIS_RATE) / rate
-    step = max(1, ceil(FINEST / per_frame))
+    step = max(1, ceil(max(Fraction(FINEST), Fraction(length + 2 * reach, MOST)) / per_frame))
     first = ceil((-reach - origin) / per_frame / step) * step
     last = floor((length + reach - origin) / per_frame / step) * step
     frames = np.arange(first, last + 1, step, dtype=np.int64)

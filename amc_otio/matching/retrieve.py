@@ -156,11 +156,15 @@ def _candidate(
     settings = place.settings
     length = round(media.duration * ANALYSIS_RATE)
     min_remaining = round(settings.match.min_remaining_s * ANALYSIS_RATE)
-    # Further from its window the outgoing clip's own source would come near the edit point.
-    reach = 0 if hit.content_key == query_key else place.reach
+    own = hit.content_key == query_key
+    reach = 0 if own else place.reach
     bounds = bounds_for(
         place.slot, settings.edit, place.rate, query.outgoing, hit.start, hit.valid, length, min_remaining, reach
     )
+    if own:
+        # Beyond the two windows the outgoing clip's own source would meet itself, where nothing is cut at all.
+        first, last = max(bounds.outgoing_from, 0), min(bounds.outgoing_to, WINDOW)
+        bounds = replace(bounds, outgoing_from=first, outgoing_to=last)
     grid = frame_grid(media.rate, Fraction(-hit.start), WINDOW, reach)
     if not bounds.allowed(query.grid.samples, grid.samples).any():
         return shortfall(bounds, place.slot, settings.edit, place.rate, query.grid.samples, grid.samples)
@@ -186,12 +190,26 @@ def _candidate(
     if duration is not None:
         end = found.out_point + int((duration - _busy(place.slot, settings.edit, shift, duration)) * ANALYSIS_RATE)
         bounds = replace(bounds, record_end=end if bounds.record_end is None else min(end, bounds.record_end))
-        if found.fade_after > bounds.room(found.out_point, found.in_point).after:
-            # The same points, and a fade that ends inside the shot.
-            found = join_at(query, side, bounds, place) or found
+        found = _inside_shot(query, side, bounds, place, found)
     kept.append(_keep(Sound(hit.path, length, None), hit.start, hit.content_key, hit.vector))
     heard = ear.compare(samples, hit.loudness)
     return candidate_of(query, hit, heard, media, found, bounds, shift, in_offset, duration, place, rank)
+
+
+def _inside_shot(query: Query, incoming: Analysis, bounds: Bounds, place: Place, found: Join) -> Join:
+    """The join at the same points, with a fade and a glide that end inside the retrieved shot."""
+    room = bounds.room(found.out_point, found.in_point)
+    if found.fade_after <= room.after and found.fade_after + found.glide <= room.incoming_after:
+        return found
+    here = replace(
+        bounds,
+        outgoing_from=found.out_point,
+        outgoing_to=found.out_point,
+        incoming_from=found.in_point,
+        incoming_to=found.in_point,
+    )
+    shorter = join_at(query, incoming, here, place)
+    return found if shorter is None else replace(shorter, exact_out=found.exact_out, exact_in=found.exact_in)
 
 
 def _busy(slot: Slot, edit: EditSettings, shift: Fraction, length: Fraction) -> Fraction:
