@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from amc_otio.config import ANALYSIS_RATE, EditSettings
 from amc_otio.matching.duplicates import RATE, make_stretch, make_template, same_recording
 from amc_otio.matching.geometry import Outgoing, Shortfall, bounds_for, record_length, shortfall
-from amc_otio.matching.grid import FINEST, Grid, frame_grid
+from amc_otio.matching.grid import FINEST, MOST, Grid, frame_grid
 from amc_otio.timeline.slots import Slot
 
 RATES = [Fraction(24000, 1001), Fraction(24), Fraction(25), Fraction(30000, 1001), Fraction(60), Fraction(48000)]
@@ -37,6 +37,20 @@ def test_a_grid_is_the_frames_of_the_window(rate: Fraction, origin: int, length:
         assert grid.samples[-1] <= length
     else:
         assert length < step
+
+
+@given(st.sampled_from(RATES), st.integers(0, 60 * SECOND))
+def test_a_grid_reaches_as_far_as_is_searched_and_stays_small(rate: Fraction, reach: int):
+    grid = frame_grid(rate, Fraction(SECOND), SECOND, reach)
+    assert len(grid.samples) <= MOST + 1
+    # The edit point itself is always one of the points; they are even, and reach both ends.
+    assert grid.time_at(SECOND) == 0
+    steps = np.diff(grid.samples)
+    assert steps.max() - steps.min() <= 1
+    assert -reach <= grid.samples[0] < -reach + steps.max() + 1
+    assert SECOND + reach - steps.max() - 1 < grid.samples[-1] <= SECOND + reach
+    if rate < 100 and reach <= 10 * SECOND:
+        assert (np.diff(grid.frames) == 1).all()
 
 
 frames = st.integers(0, 120)

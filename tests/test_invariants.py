@@ -113,6 +113,7 @@ def check_proposal(proposal: Proposal, chosen: Settings, before: otio.schema.Tim
     for candidate in proposal.candidates:
         name = Path(candidate.media.path).name
         assert candidate.rank == list(proposal.candidates).index(candidate) + 1
+        check_points(candidate, chosen, candidate.media.path == proposal.point.outgoing.path)
         if chosen.edit.mode == "align":
             continue
         assert name != "silence.wav"
@@ -142,6 +143,20 @@ def check_proposal(proposal: Proposal, chosen: Settings, before: otio.schema.Tim
     if item.enabled and (isinstance(item, otio.schema.Clip) or chosen.edit.mode != "align"):
         assert proposal.present is not None
         assert proposal.present.name == incoming.name
+
+
+def check_points(candidate: Candidate, chosen: Settings, own: bool) -> None:
+    """Both points lie where they were looked for; the fade and the glide lie in the sound that there is."""
+    join, room = candidate.join, candidate.room
+    reach = round(chosen.join.search_s * ANALYSIS_RATE)
+    if own and chosen.edit.mode != "align":
+        reach = 0
+    for point in (join.out_point, join.in_point):
+        assert -reach <= point <= ANALYSIS_RATE + reach
+    assert 0 <= join.fade_before <= max(0, room.before)
+    assert 0 <= join.fade_after <= max(0, room.after)
+    assert join.fade_after + join.glide <= room.incoming_after or not join.glide
+    assert abs(join.gain_db) <= chosen.join.max_gain_db
 
 
 Shots = list[tuple[str, Fraction, Fraction, Fraction]]

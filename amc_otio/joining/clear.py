@@ -1,7 +1,7 @@
-"""A fade that is clear of onsets: of a wanted length, but never across the beginning of an event on either side.
+"""A fade that is clear of onsets: of a wanted length, but across the beginning of no event on either side.
 
 Across an onset a fade either lets the event begin twice, in both sounds, or takes the attack off it: the paper's
-"impacts overlapping each other" (section 2.4).
+"impacts overlapping each other" (section 2.4). Only onsets very near the point are crossed (`LEAST`).
 """
 
 from __future__ import annotations

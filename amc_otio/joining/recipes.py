@@ -20,8 +20,8 @@ class Recipe:
         ``"edit-point"`` keeps the cut where it is, ``"max-ss"`` takes the highest inner product (section 2.4),
         ``"steady"`` the pair among the high ones where both sounds change least (`amc_otio.joining.steady`).
     fade
-        ``"none"``; ``"fixed"``, the length that is set; ``"equation"``, equation (2); ``"clear"``, 0.3 s, but never
-        across an onset of either sound (`amc_otio.joining.clear`).
+        ``"none"``; ``"fixed"``, the length that is set; ``"equation"``, equation (2); ``"clear"``, 0.3 s, but across
+        no onset of either sound that is more than 75 ms from the point (`amc_otio.joining.clear`).
     align
         Where the two sounds have a waveform in common, move the incoming one so that they run together: on the grid
         when cut, to the sample when bounced (`amc_otio.joining.align`).
