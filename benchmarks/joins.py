@@ -54,7 +54,12 @@ from amc_otio.timeline.slots import Slot
 
 EXAMPLES = REPOSITORY / "examples"
 SUFFIXES = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp4", ".m4a", ".mov", ".mkv", ".webm", ".mpg", ".mxf"}
-GRIDS = {"24 fps": Fraction(24), "25 fps": Fraction(25), "30 fps": Fraction(30), "48 kHz track": Fraction(ANALYSIS_RATE)}
+GRIDS = {
+    "24 fps": Fraction(24),
+    "25 fps": Fraction(25),
+    "30 fps": Fraction(30),
+    "48 kHz track": Fraction(ANALYSIS_RATE),
+}
 SEARCHING = ("paper", "fitted")
 EVERY = WINDOW // 4
 """Windows of one file begin so far apart, one after the other, until there are enough."""
@@ -104,7 +109,9 @@ def windows_of(files: Iterable[Path], count: int, around: int = 0) -> list[Windo
         except MediaError as error:
             print(f"left out: {error}", file=sys.stderr)
             continue
-        starts = range(around, max(length - WINDOW - around, around if not around and length else around - 1) + 1, EVERY)
+        # A file shorter than a window is one window, as in a library.
+        last = length - WINDOW - around if around or length >= WINDOW else 0
+        starts = range(around, last + 1, EVERY)
         if starts:
             of_files.append([Window(path, start, length) for start in starts])
         if len(of_files) > count:
@@ -171,7 +178,15 @@ def retrieval(outgoing: Window, windows: list[Window], settings: Settings) -> Ca
     query = query_of(outgoing, encoder.sample_rate, place.reach)
     alike = vectors @ np.asarray(encoder.embed(query.window[None]), np.float32)[0]
     hits = [
-        Hit(w.path, str(w.path), w.start, min(WINDOW, w.length - w.start), float(loudness[i]), float(alike[i]), vectors[i])
+        Hit(
+            w.path,
+            str(w.path),
+            w.start,
+            min(WINDOW, w.length - w.start),
+            float(loudness[i]),
+            float(alike[i]),
+            vectors[i],
+        )
         for i, w in enumerate(windows)
     ]
     hits.sort(key=lambda hit: -hit.similarity)
