@@ -35,7 +35,9 @@ def find_point(outgoing: Analysis, incoming: Analysis, bounds: Bounds, way: str)
         exact = bounds.edit_point, 0
     elif way == "steady":
         found = _steadiest(outgoing.grid_spectra, incoming.grid_spectra, *grids, bounds)
-        exact = _steadiest(outgoing.hops_spectra, incoming.hops_spectra, *hops, bounds) if found else None
+        if found is not None:
+            (outs, one), (ins, other) = outgoing.hops_around(found[0]), incoming.hops_around(found[1])
+            exact = _steadiest(one, other, outs, ins, bounds)
     else:
         found = _highest(outgoing.grid_mel, incoming.grid_mel, *grids, bounds)
         exact = _highest(outgoing.hops_mel, incoming.hops_mel, *hops, bounds)
