@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from amc_otio.config import HOP, N_FFT, N_MELS
 from amc_otio.errors import RepresentationError
-from amc_otio.representations.fourier import ROW_TILE, UNSHARED, PowerSpectrum
+from amc_otio.representations.fourier import ROW_TILE, UNSHARED, PowerSpectrum, RowSpectrum
 
 Float32 = NDArray[np.float32]
 MelScale = Literal["slaney", "htk"]
@@ -27,6 +27,8 @@ MelNorm = Literal["slaney", "l1"]
 
 BLOCK_FRAMES = 96
 """Frames transformed at a time: two one-second windows at the paper's hop, so that the work stays in the cache."""
+ROWS_AT_A_TIME = 24
+"""Frames transformed at a time by `spectra_at`, so that no piece of memory is large."""
 BANDS_PER_PRODUCT = 16
 """Most mel bands that share one matrix product; their filters touch only a slice of the spectrum."""
 
@@ -282,14 +284,14 @@ class _Work(threading.local):
     """Work space for `spectra_at`, a thread's own, kept between calls: fresh memory costs more than the work in it."""
 
     def __init__(self) -> None:
-        self._of_size: dict[int, tuple[Float32, PowerSpectrum]] = {}
+        self._of_size: dict[int, tuple[Float32, RowSpectrum]] = {}
 
-    def of(self, n_fft: int) -> tuple[Float32, PowerSpectrum]:
-        """Room for `ROW_TILE` frames, and what transforms them."""
+    def of(self, n_fft: int) -> tuple[Float32, RowSpectrum]:
+        """Room for `ROWS_AT_A_TIME` frames, and what transforms them."""
         if n_fft not in self._of_size:
             if len(self._of_size) >= 4:
                 self._of_size.clear()
-            self._of_size[n_fft] = np.empty((ROW_TILE, n_fft), np.float32), PowerSpectrum(n_fft, ROW_TILE)
+            self._of_size[n_fft] = np.empty((ROWS_AT_A_TIME, n_fft), np.float32), RowSpectrum(n_fft, ROWS_AT_A_TIME)
         return self._of_size[n_fft]
 
 
@@ -355,8 +357,8 @@ def spectra_at(
     taper = hann(n_fft)
     starts = (places.astype(np.int64) - n_fft // 2).tolist()
     out = np.empty((len(starts), n_mels), np.float32)
-    for first in range(0, len(starts), ROW_TILE):
-        block = starts[first : first + ROW_TILE]
+    for first in range(0, len(starts), ROWS_AT_A_TIME):
+        block = starts[first : first + ROWS_AT_A_TIME]
         for row, start in zip(tapered, block, strict=False):
             if 0 <= start <= sound.size - n_fft:
                 np.multiply(sound[start : start + n_fft], taper, out=row)
