@@ -40,7 +40,8 @@ class Join:
     out_point, in_point
         The point on the frame grid.
     exact_out, exact_in
-        The point that the method asked for before the grid: on the paper's hop for Max-SS.
+        The point that the method asked for before the grid: on the paper's hop for Max-SS. Where ``fitted`` searches
+        beyond the windows, the best on the hop near the point that was found.
     fade_before, fade_after
         The fade around the point; both 0 is a plain cut.
     fade_law
