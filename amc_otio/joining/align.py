@@ -71,12 +71,15 @@ def best_slip(outgoing: Float32, incoming: Float32, reach: int) -> Alignment:
     n = outgoing.shape[0]
     if incoming.shape[0] != n + 2 * reach:
         raise ValueError(f"expected {n + 2 * reach} samples, got {incoming.shape[0]}")
-    size = 1 << int(n + 2 * reach - 1).bit_length()
-    one = np.fft.rfft(outgoing.astype(np.float64), size)
-    other = np.fft.rfft(incoming.astype(np.float64), size)
-    products = np.fft.irfft(other * np.conj(one), size)[: 2 * reach + 1]
-    energy = np.concatenate([[0.0], np.cumsum(incoming.astype(np.float64) ** 2)])
-    power = np.sqrt(np.maximum((energy[n:] - energy[:-n]) * float(np.sum(outgoing.astype(np.float64) ** 2)), 0.0))
+    going, coming = outgoing.astype(np.float64), incoming.astype(np.float64)
+    if reach:
+        size = 1 << int(n + 2 * reach - 1).bit_length()
+        spectrum = np.fft.rfft(coming, size) * np.conj(np.fft.rfft(going, size))
+        products = np.fft.irfft(spectrum, size)[: 2 * reach + 1]
+    else:
+        products = np.array([coming @ going])
+    energy = np.concatenate([[0.0], np.cumsum(coming * coming)])
+    power = np.sqrt(np.maximum((energy[n:] - energy[:-n]) * float(going @ going), 0.0))
     values = np.where(power > _FLOOR, products / np.maximum(power, _FLOOR), 0.0)
     best = np.flatnonzero(values >= values.max() - 1e-9)
     lag = int(best[np.argmin(np.abs(best - reach))])

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amc_otio.config import ANALYSIS_RATE, HOP, N_FFT, N_MELS
+from amc_otio.joining.spectra import decibels
 from amc_otio.representations.spectral import spectra_at
 
 Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
 Int64 = NDArray[np.int64]
 
 WINDOW = ANALYSIS_RATE
@@ -20,6 +22,8 @@ MARGIN = WINDOW // 2
 """Samples kept before and after a window, so that time steps and fades at its edges see real sound."""
 HOPS: Int64 = np.arange(0, WINDOW + 1, HOP, dtype=np.int64)
 """The paper's time steps in a window."""
+NEAREST = 4
+"""Hops on either side of a point that was searched for, among which the steadiest on the hop is told."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,23 @@ class Spectra:
     at: Float32
     before: Float32
     after: Float32
+
+    @cached_property
+    def loudest(self) -> tuple[float, float]:
+        """Highest power in any band of `before` and of `after`."""
+        return float(self.before.max(initial=0.0)), float(self.after.max(initial=0.0))
+
+    @property
+    def levels(self) -> tuple[Float64, Float64]:
+        """`before` and `after` in decibels, down to 80 dB below the loudest of each."""
+        before, after = self.loudest
+        return decibels(self.before, loudest=before), decibels(self.after, loudest=after)
+
+    def of(self, points: slice | Int64) -> Spectra:
+        """Those of some points; their levels stay as they are among all."""
+        part = Spectra(self.at[:, points], self.before[:, points], self.after[:, points])
+        part.__dict__["loudest"] = self.loudest
+        return part
 
 
 @dataclass(frozen=True)
@@ -58,7 +79,8 @@ class Analysis:
     @cached_property
     def window_mel(self) -> Float32:
         """Power mel of the window at the paper's hop, shape ``(128, 47)``."""
-        return self.hops_mel if self.hops is HOPS else self.mel(HOPS)
+        first = int(np.searchsorted(self.hops, 0))
+        return self.hops_mel[:, first : first + HOPS.size]
 
     @cached_property
     def hops_mel(self) -> Float32:
@@ -81,8 +103,34 @@ class Analysis:
     def hops_spectra(self) -> Spectra:
         """Spectra at and around `hops`: a hop is half a frame, so that all but the outermost are there already."""
         ends = self.mel(np.array([self.hops[0] - HOP, self.hops[-1] + HOP], dtype=np.int64))
-        row = np.concatenate([ends[:, :1], self.hops_mel, ends[:, 1:]], axis=1)
-        return Spectra(self.hops_mel, row[:, :-2], row[:, 2:])
+        return _from_row(np.concatenate([ends[:, :1], self.hops_mel, ends[:, 1:]], axis=1))
+
+    def hops_around(self, point: int) -> tuple[Int64, Spectra]:
+        """Those of `hops` around a point, as many as matter to it, and the spectra there.
+
+        In the windows alone those are all. In a search only those nearest are looked at, `NEAREST` on either side:
+        they only tell how far the grid moved the point, and all would take as long as the search itself.
+        """
+        if self.hops is HOPS:
+            return self.hops, self.hops_spectra
+        at = int(np.searchsorted(self.hops, point))
+        near = self.hops[max(0, at - NEAREST) : at + NEAREST]
+        return near, _from_row(self.mel(np.arange(near[0] - HOP, near[-1] + 2 * HOP, HOP, dtype=np.int64)))
+
+    @cached_property
+    def _mels_beside(self) -> dict[tuple[int, int], Float32]:
+        return {}
+
+    def mel_beside(self, point: int, span: int) -> Float32:
+        """Power mel at the paper's hop from a point to `span` samples after it, before it where `span` is negative.
+
+        It is kept: many candidates meet a query at the same point.
+        """
+        key = point, span
+        if key not in self._mels_beside:
+            steps = np.arange(0, abs(span) + 1, HOP, dtype=np.int64)
+            self._mels_beside[key] = self.mel(point + (steps if span > 0 else -steps))
+        return self._mels_beside[key]
 
     def mel(self, positions: Int64) -> Float32:
         """Power mel around positions from the window's start, shape ``(128, len(positions))``."""
@@ -94,6 +142,11 @@ class Analysis:
         held = self.samples[max(0, start) : max(0, stop)]
         missing = max(0, min(stop, 0) - start), max(0, stop - max(start, self.samples.size))
         return np.pad(held, missing) if any(missing) else held
+
+
+def _from_row(row: Float32) -> Spectra:
+    """Spectra at and around all but the first and last of successive hops."""
+    return Spectra(row[:, 1:-1], row[:, :-2], row[:, 2:])
 
 
 def analyse(samples: Float32, grid: Int64, reach: int = 0) -> Analysis:

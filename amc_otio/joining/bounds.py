@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from amc_otio.joining.fades import Room
 
+Int64 = NDArray[np.int64]
+
 
 @dataclass(frozen=True)
 class Bounds:
@@ -53,13 +55,26 @@ class Bounds:
             pairs &= in_points[None, :] - out_points[:, None] <= self.longest_lag
         return np.asarray(pairs)
 
-    def fits(self, out_points: NDArray[np.int64], in_points: NDArray[np.int64], half: int) -> NDArray[np.bool_]:
-        """Around which pairs a fade of `half` samples on either side has room: shape as `allowed`."""
-        rows = (out_points - half >= self.outgoing_sound_from) & (out_points + half <= self.outgoing_media_end)
-        if self.record_end is not None:
-            rows &= out_points + half <= self.record_end
-        columns = (in_points - half >= self.incoming_media_start) & (in_points + half <= self.incoming_media_end)
-        return np.asarray(rows[:, None] & columns[None, :])
+    def crop(self, out_points: Int64, in_points: Int64, half: int | None = None) -> tuple[slice, slice]:
+        """The runs of out points and in points that can be cut, each by itself; both ascend.
+
+        With `half`, those around which a fade of so many samples on either side has room.
+        """
+        outs, ins = (self.outgoing_from, self.outgoing_to), (self.incoming_from, self.incoming_to)
+        if half is not None:
+            ends = [outs[1], self.outgoing_media_end - half]
+            ends += [] if self.record_end is None else [self.record_end - half]
+            outs = max(outs[0], self.outgoing_sound_from + half), min(ends)
+            ins = max(ins[0], self.incoming_media_start + half), min(ins[1], self.incoming_media_end - half)
+        return _run(out_points, *outs), _run(in_points, *ins)
+
+    def keeps_length(self, out_points: Int64, in_points: Int64) -> NDArray[np.bool_] | None:
+        """Which pairs keep the record length, shape as `allowed`; None where all do."""
+        if self.longest_lag is None or not out_points.size or not in_points.size:
+            return None
+        if int(in_points.max()) - int(out_points.min()) <= self.longest_lag:
+            return None
+        return np.asarray(in_points[None, :] - out_points[:, None] <= self.longest_lag)
 
     def room(self, out_point: int, in_point: int) -> Room:
         """What a fade around this pair of points may use."""
@@ -72,3 +87,9 @@ class Bounds:
             incoming_before=in_point - self.incoming_media_start,
             incoming_after=incoming_after,
         )
+
+
+def _run(points: Int64, first: int, last: int) -> slice:
+    """The ascending points from `first` to `last`."""
+    start = int(np.searchsorted(points, first))
+    return slice(start, max(start, int(np.searchsorted(points, last, side="right"))))

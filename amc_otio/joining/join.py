@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from amc_otio.config import ANALYSIS_RATE, HOP, MOST_GAIN_DB, PRINTED, JoinSettings
+from amc_otio.config import ANALYSIS_RATE, MOST_GAIN_DB, PRINTED, JoinSettings
 from amc_otio.joining.align import COHERENT, LONGEST_SLIP, Alignment, align
 from amc_otio.joining.analysis import Analysis, Float32
 from amc_otio.joining.bounds import Bounds
@@ -40,7 +40,8 @@ class Join:
     out_point, in_point
         The point on the frame grid.
     exact_out, exact_in
-        The point that the method asked for before the grid: on the paper's hop for Max-SS.
+        The point that the method asked for before the grid: on the paper's hop for Max-SS. Where ``fitted`` searches
+        beyond the windows, the best on the hop near the point that was found.
     fade_before, fade_after
         The fade around the point; both 0 is a plain cut.
     fade_law
@@ -214,6 +215,5 @@ def _steps(outgoing: Analysis, incoming: Analysis, point: Point) -> tuple[float,
     """Level and spectrum across the point, in dB."""
     before = outgoing.stretch(point.out_point - STEP_SPAN, point.out_point)
     after = incoming.stretch(point.in_point, point.in_point + STEP_SPAN)
-    steps = np.arange(0, STEP_SPAN + 1, HOP)
-    mel_before, mel_after = outgoing.mel(point.out_point - steps), incoming.mel(point.in_point + steps)
-    return level_step_db(before, after), spectral_step_db(mel_before, mel_after)
+    mels = outgoing.mel_beside(point.out_point, -STEP_SPAN), incoming.mel_beside(point.in_point, STEP_SPAN)
+    return level_step_db(before, after), spectral_step_db(*mels)

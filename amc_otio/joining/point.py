@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from amc_otio.joining.analysis import WINDOW, Analysis, Float32, Int64, Spectra
 from amc_otio.joining.bounds import Bounds
 from amc_otio.joining.clear import LEAST
 from amc_otio.joining.spectra import best_pair, similarity_matrix
-from amc_otio.joining.steady import steadiest, unsteadiness
+from amc_otio.joining.steady import FloatArray, steadiest, within
 
 Pair = tuple[int, int]
 
@@ -34,7 +35,9 @@ def find_point(outgoing: Analysis, incoming: Analysis, bounds: Bounds, way: str)
         exact = bounds.edit_point, 0
     elif way == "steady":
         found = _steadiest(outgoing.grid_spectra, incoming.grid_spectra, *grids, bounds)
-        exact = _steadiest(outgoing.hops_spectra, incoming.hops_spectra, *hops, bounds) if found else None
+        if found is not None:
+            (outs, one), (ins, other) = outgoing.hops_around(found[0]), incoming.hops_around(found[1])
+            exact = _steadiest(one, other, outs, ins, bounds)
     else:
         found = _highest(outgoing.grid_mel, incoming.grid_mel, *grids, bounds)
         exact = _highest(outgoing.hops_mel, incoming.hops_mel, *hops, bounds)
@@ -43,26 +46,40 @@ def find_point(outgoing: Analysis, incoming: Analysis, bounds: Bounds, way: str)
 
 def _highest(one: Float32, other: Float32, out_points: Int64, in_points: Int64, bounds: Bounds) -> Pair | None:
     """Max-SS: the pair with the highest inner product (section 2.4)."""
-    return _points(
-        best_pair(similarity_matrix(one, other), bounds.allowed(out_points, in_points)), out_points, in_points
-    )
+    rows, columns = bounds.crop(out_points, in_points)
+    outs, ins = out_points[rows], in_points[columns]
+    products = similarity_matrix(one[:, rows], other[:, columns])
+    return _points(best_pair(products, bounds.keeps_length(outs, ins)), outs, ins)
 
 
 def _steadiest(one: Spectra, other: Spectra, out_points: Int64, in_points: Int64, bounds: Bounds) -> Pair | None:
     """The steadiest pair near the highest of the two windows; where the least fade has room, if it has anywhere."""
-    allowed = bounds.allowed(out_points, in_points)
-    roomy = allowed & bounds.fits(out_points, in_points, LEAST)
-    allowed = roomy if roomy.any() else allowed
-    if not allowed.any():
+    for half in (LEAST, None):
+        rows, columns = bounds.crop(out_points, in_points, half)
+        outs, ins = out_points[rows], in_points[columns]
+        allowed = bounds.keeps_length(outs, ins)
+        if outs.size and ins.size and (allowed is None or allowed.any()):
+            break
+    else:
         return None
-    products = similarity_matrix(one.at, other.at)
-    rows, columns = ((points >= 0) & (points <= WINDOW) for points in (out_points, in_points))
-    inside = allowed & rows[:, None] & columns[None, :]
-    highest = best_pair(products, inside if inside.any() else allowed)
-    if highest is None:
-        return None
-    found = steadiest(products, unsteadiness(one, other), allowed, float(products[highest]))
-    return _points(found, out_points, in_points)
+    products = similarity_matrix(one.at[:, rows], other.at[:, columns])
+    highest = _highest_inside(products, outs, ins, allowed)
+    near = within(products, highest)
+    if allowed is not None:
+        near &= allowed
+    found = steadiest(one.of(rows), other.of(columns), near)
+    return _points(found, outs, ins)
+
+
+def _highest_inside(products: FloatArray, outs: Int64, ins: Int64, allowed: NDArray[np.bool_] | None) -> float:
+    """The highest inner product of the two windows; of all, where none of theirs is allowed."""
+    rows, columns = (slice(*np.searchsorted(points, (0, WINDOW + 1))) for points in (outs, ins))
+    for part in ((rows, columns), (slice(None), slice(None))):
+        inside = products[part]
+        found = best_pair(inside, None if allowed is None else allowed[part])
+        if found is not None:
+            return float(inside[found])
+    return float("inf")
 
 
 def _points(pair: Pair | None, out_points: Int64, in_points: Int64) -> Pair | None:

@@ -10,11 +10,17 @@ from amc_otio.errors import UsageError
 FloatArray = NDArray[np.float64]
 
 
-def decibels(power: NDArray[np.float32], depth: float = 80.0) -> FloatArray:
-    """``10 log10`` of power, not below a floor `depth` dB under the loudest value (nor below -100 dB)."""
-    values = power.astype(np.float64)
-    floor = max(float(values.max(initial=0.0)) * 10.0 ** (-depth / 10.0), 1e-10)
-    return np.asarray(10.0 * np.log10(np.maximum(values, floor)))
+def decibels(power: NDArray[np.float32], depth: float = 80.0, loudest: float | None = None) -> FloatArray:
+    """``10 log10`` of power, not below a floor `depth` dB under the loudest value (nor below -100 dB).
+
+    `loudest` is that value where `power` is a part of a longer sound's.
+    """
+    loudest = float(power.max(initial=0.0)) if loudest is None else loudest
+    floor = max(loudest * 10.0 ** (-depth / 10.0), 1e-10)
+    values = np.maximum(power, floor, dtype=np.float64)
+    np.log10(values, out=values)
+    values *= 10.0
+    return np.asarray(values)
 
 
 def similarity_matrix(query: NDArray[np.float32], match: NDArray[np.float32]) -> FloatArray:
@@ -41,11 +47,12 @@ def best_pair(matrix: FloatArray, allowed: NDArray[np.bool_] | None = None) -> t
     moves the cut least. Returns ``None`` when no pair is allowed.
     """
     values = matrix if allowed is None else np.where(allowed, matrix, -np.inf)
-    if values.size == 0 or not np.isfinite(values.max()):
+    if values.size == 0:
         return None
-    rows, columns = np.nonzero(values == values.max())
-    last = int(rows.max())
-    return last, int(columns[rows == last].min())
+    # The first of the highest, row by row from the last.
+    row, column = divmod(int(np.argmax(values[::-1])), values.shape[1])
+    row = values.shape[0] - 1 - row
+    return (row, column) if np.isfinite(values[row, column]) else None
 
 
 def convert(power: NDArray[np.float32], convention: str) -> FloatArray:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amc_otio.joining.analysis import Spectra
-from amc_otio.joining.spectra import best_pair, decibels
+from amc_otio.joining.spectra import best_pair
 
 FloatArray = NDArray[np.float64]
 
@@ -40,17 +40,32 @@ def unsteadiness(outgoing: Spectra, incoming: Spectra) -> FloatArray:
     numpy.ndarray
         Shape ``(t_q, t_m)``.
     """
-    before_q, after_q = decibels(outgoing.before), decibels(outgoing.after)
-    before_m, after_m = decibels(incoming.before), decibels(incoming.after)
+    before_q, after_q = outgoing.levels
+    before_m, after_m = incoming.levels
     change_q = np.sqrt(np.mean((after_q - before_q) ** 2, axis=0))
     change_m = np.sqrt(np.mean((after_m - before_m) ** 2, axis=0))
     squares = np.mean(before_q**2, axis=0)[:, None] + np.mean(after_m**2, axis=0)[None, :]
-    splice = np.sqrt(np.maximum(squares - 2.0 * (before_q.T @ after_m) / before_q.shape[0], 0.0))
-    return np.asarray(change_q[:, None] + change_m[None, :] + SPLICE_WEIGHT * splice)
+    splice = before_q.T @ after_m
+    splice *= -2.0 / before_q.shape[0]
+    splice += squares
+    np.sqrt(np.maximum(splice, 0.0, out=splice), out=splice)
+    splice *= SPLICE_WEIGHT
+    cost = change_q[:, None] + change_m[None, :]
+    cost += splice
+    return np.asarray(cost)
 
 
-def steadiest(
-    products: FloatArray, cost: FloatArray, allowed: NDArray[np.bool_], highest: float
-) -> tuple[int, int] | None:
-    """The allowed pair that costs least among those within `WITHIN_DB` of an inner product of `highest`."""
-    return best_pair(-cost, allowed & (products >= highest * 10.0 ** (-WITHIN_DB / 10.0)))
+def steadiest(outgoing: Spectra, incoming: Spectra, near: NDArray[np.bool_]) -> tuple[int, int] | None:
+    """Of the pairs in `near`, shape ``(t_q, t_m)``, the one that costs least."""
+    rows, columns = np.flatnonzero(near.any(axis=1)), np.flatnonzero(near.any(axis=0))
+    if not rows.size:
+        return None
+    # Only what some pair needs: near the highest product there are few.
+    cost = unsteadiness(outgoing.of(rows), incoming.of(columns))
+    found = best_pair(-cost, near[np.ix_(rows, columns)])
+    return None if found is None else (int(rows[found[0]]), int(columns[found[1]]))
+
+
+def within(products: NDArray[np.float32] | FloatArray, highest: float) -> NDArray[np.bool_]:
+    """Which pairs lie within `WITHIN_DB` of an inner product of `highest`."""
+    return np.asarray(products >= highest * 10.0 ** (-WITHIN_DB / 10.0))

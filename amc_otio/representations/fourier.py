@@ -24,6 +24,9 @@ UNSHARED = 262_144
 SMALLEST, LARGEST = 256, 8192
 """Transform sizes (powers of two) that go through the matrix products; others use `numpy.fft.rfft`."""
 
+NATIVE = int(np.__version__.partition(".")[0]) >= 2
+"""Whether NumPy transforms float32 as such, and into an array that is given."""
+
 
 @dataclass(frozen=True)
 class FourStepPlan:
@@ -131,4 +134,28 @@ class PowerSpectrum:
         np.add(spectra[:, :, : plan.columns], spectra[:, :, plan.columns :], out=power)
         # mode="clip" lets take write to `out` without a copy; every index is within range.
         np.take(power.reshape(m, -1), plan.order, axis=1, out=out, mode="clip")
+        return out
+
+
+class RowSpectrum:
+    """As `PowerSpectrum`, for a few frames at a time: by NumPy's own transform where it works in float32.
+
+    For some ten frames it takes two thirds of the time of the matrix products, and each frame's values are its own.
+    """
+
+    def __init__(self, n_fft: int, capacity: int) -> None:
+        self.capacity = capacity
+        self._products = None if NATIVE else PowerSpectrum(n_fft, capacity)
+        self._bins = np.empty((capacity, n_fft // 2 + 1), np.complex64)
+        self._out = np.empty((capacity, n_fft // 2 + 1), np.float32)
+
+    def __call__(self, frames: Float32) -> Float32:
+        """Transform one block (see `PowerSpectrum`)."""
+        if self._products is not None:
+            return self._products(frames)
+        bins, out = self._bins[: len(frames)], self._out[: len(frames)]
+        np.fft.rfft(frames, out=bins)  # type: ignore[arg-type]  # the stubs know of complex128 only
+        parts = bins.view(np.float32)
+        np.multiply(parts, parts, out=parts)
+        np.add(parts[:, ::2], parts[:, 1::2], out=out)
         return out

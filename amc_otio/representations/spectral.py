@@ -8,6 +8,7 @@ fraction of librosa called window by window (benchmarks/features.py).
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from amc_otio.config import HOP, N_FFT, N_MELS
 from amc_otio.errors import RepresentationError
-from amc_otio.representations.fourier import ROW_TILE, UNSHARED, PowerSpectrum
+from amc_otio.representations.fourier import ROW_TILE, UNSHARED, PowerSpectrum, RowSpectrum
 
 Float32 = NDArray[np.float32]
 MelScale = Literal["slaney", "htk"]
@@ -26,6 +27,8 @@ MelNorm = Literal["slaney", "l1"]
 
 BLOCK_FRAMES = 96
 """Frames transformed at a time: two one-second windows at the paper's hop, so that the work stays in the cache."""
+ROWS_AT_A_TIME = 24
+"""Frames transformed at a time by `spectra_at`, so that no piece of memory is large."""
 BANDS_PER_PRODUCT = 16
 """Most mel bands that share one matrix product; their filters touch only a slice of the spectrum."""
 
@@ -277,6 +280,33 @@ def _project(power: Float32, groups: tuple[_BandGroup, ...], out: Float32) -> No
         np.matmul(tiles[:, :, group.bins], group.weights, out=made[:, :, group.bands])
 
 
+class _Work(threading.local):
+    """Work space for `spectra_at`, a thread's own, kept between calls: fresh memory costs more than the work in it."""
+
+    def __init__(self) -> None:
+        self._of_size: dict[int, tuple[Float32, RowSpectrum]] = {}
+
+    def of(self, n_fft: int) -> tuple[Float32, RowSpectrum]:
+        """Room for `ROWS_AT_A_TIME` frames, and what transforms them."""
+        if n_fft not in self._of_size:
+            if len(self._of_size) >= 4:
+                self._of_size.clear()
+            self._of_size[n_fft] = np.empty((ROWS_AT_A_TIME, n_fft), np.float32), RowSpectrum(n_fft, ROWS_AT_A_TIME)
+        return self._of_size[n_fft]
+
+
+_WORK = _Work()
+
+
+def _taper_at_an_end(sound: Float32, start: int, taper: Float32, out: Float32) -> None:
+    """A tapered frame that begins before the sound or ends after it; zeros are assumed outside."""
+    first, last = max(start, 0), min(start + out.size, sound.size)
+    out[:] = 0.0
+    if first < last:
+        held = slice(first - start, last - start)
+        np.multiply(sound[first:last], taper[held], out=out[held])
+
+
 def spectra_at(
     samples: ArrayLike,
     sample_rate: int,
@@ -322,18 +352,19 @@ def spectra_at(
             f"samples of shape {sound.shape} and centres of shape {places.shape} and type {places.dtype} do not fit",
             "pass one channel of sound and whole sample positions",
         )
-    padded = np.zeros(len(sound) + 2 * n_fft, np.float32)
-    padded[n_fft : n_fft + len(sound)] = sound
-    # A start at either end of the range reads a whole frame of zeros, as does every centre further out.
-    starts = np.clip(places.astype(np.int64) + (n_fft - n_fft // 2), 0, len(sound) + n_fft)
-    every = np.lib.stride_tricks.sliding_window_view(padded, n_fft)
     groups = _band_groups(sample_rate, n_fft, n_mels, fmin, fmax, scale, norm)
-    spectrum = PowerSpectrum(n_fft, min(BLOCK_FRAMES, max(1, len(starts))))
+    tapered, spectrum = _WORK.of(n_fft)
     taper = hann(n_fft)
+    starts = (places.astype(np.int64) - n_fft // 2).tolist()
     out = np.empty((len(starts), n_mels), np.float32)
-    for first in range(0, len(starts), spectrum.capacity):
-        block = slice(first, min(first + spectrum.capacity, len(starts)))
-        _project(spectrum(every[starts[block]] * taper), groups, out[block])
+    for first in range(0, len(starts), ROWS_AT_A_TIME):
+        block = starts[first : first + ROWS_AT_A_TIME]
+        for row, start in zip(tapered, block, strict=False):
+            if 0 <= start <= sound.size - n_fft:
+                np.multiply(sound[start : start + n_fft], taper, out=row)
+            else:
+                _taper_at_an_end(sound, start, taper, row)
+        _project(spectrum(tapered[: len(block)]), groups, out[first : first + len(block)])
     return np.ascontiguousarray(out.T)
 
 
