@@ -27,7 +27,7 @@ MelNorm = Literal["slaney", "l1"]
 
 BLOCK_FRAMES = 96
 """Frames transformed at a time: two one-second windows at the paper's hop, so that the work stays in the cache."""
-ROWS_AT_A_TIME = 24
+ROWS_AT_A_TIME = 48
 """Frames transformed at a time by `spectra_at`, so that no piece of memory is large."""
 BANDS_PER_PRODUCT = 16
 """Most mel bands that share one matrix product; their filters touch only a slice of the spectrum."""
