@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from joining_helpers import FRAMES_24, PAIRS, bundled, noise, pinned, tone, wide_bounds
 
 from amc_otio.config import ANALYSIS_RATE, JoinSettings
-from amc_otio.joining.align import COHERENT, LONGEST_SLIP, align, best_slip
+from amc_otio.joining.align import LONGEST_SLIP, align, best_slip
 from amc_otio.joining.analysis import MARGIN, WINDOW, analyse
 from amc_otio.joining.bounds import Bounds
-from amc_otio.joining.fades import Blend
+from amc_otio.joining.fades import COHERENT, Blend
 from amc_otio.joining.join import Join, find_join
 from amc_otio.joining.recipes import RECIPES
 from amc_otio.joining.render import blend

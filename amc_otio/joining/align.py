@@ -17,8 +17,6 @@ LONGEST_SLIP: Final = int(0.010 * ANALYSIS_RATE)
 """A slip of more than 10 ms would move an event against its picture; half a period of 50 Hz fits in."""
 SHORTEST_SPAN: Final = int(0.040 * ANALYSIS_RATE)
 """Correlation over less than 40 ms, one period of 25 Hz, says little."""
-COHERENT: Final = 0.6
-"""Below this correlation two sounds have no waveform in common: the best of a thousand lags is chance, and a loss."""
 _FLOOR: Final = 1e-12
 
 

@@ -137,13 +137,17 @@ def place_still(half: int, room: Room) -> Fade:
     return Fade(min(half, room.before), min(half, room.after), tuple(dict.fromkeys(clamps)))
 
 
+COHERENT: Final = 0.6
+"""From this correlation on two sounds have a waveform in common (docs/joining.md)."""
+
+
 def law_for(correlation: float) -> str:
     """The fade law for two sides of this correlation.
 
-    In the middle of a fade ``equal-power`` gives 1 + r of the power and ``equal-gain`` half of that. In decibels the
-    two are equally far from even where (1 + r) squared is 2.
+    In the middle of a fade ``equal-power`` gives 1 + r of the power and ``equal-gain`` half of that: from `COHERENT`
+    on, equal power would swell by 2 dB and more.
     """
-    return "equal-gain" if 1.0 + correlation > np.sqrt(2.0) else "equal-power"
+    return "equal-gain" if correlation >= COHERENT else "equal-power"
 
 
 def gains(n: int, law: str = "equal-power") -> tuple[NDArray[np.float64], NDArray[np.float64]]:

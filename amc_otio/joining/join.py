@@ -12,11 +12,11 @@ from typing import Final
 import numpy as np
 
 from amc_otio.config import ANALYSIS_RATE, MOST_GAIN_DB, PRINTED, JoinSettings
-from amc_otio.joining.align import COHERENT, LONGEST_SLIP, Alignment, align
+from amc_otio.joining.align import LONGEST_SLIP, Alignment, align
 from amc_otio.joining.analysis import Analysis, Float32
 from amc_otio.joining.bounds import Bounds
 from amc_otio.joining.clear import clear_half, events
-from amc_otio.joining.fades import Blend, Fade, Room, law_for, place, place_still
+from amc_otio.joining.fades import COHERENT, Blend, Fade, Room, law_for, place, place_still
 from amc_otio.joining.level import SPAN, glide_samples, matching_gain_db
 from amc_otio.joining.point import Point, find_point
 from amc_otio.joining.recipes import RECIPES, Recipe
