@@ -262,7 +262,7 @@ def apply(
     if rebased is not None:
         records.append(rebased)
         edits = [_rebased(e, loaded.base, output.parent) for e in edits]
-    applied = apply_edits(timeline, edits, loaded.rate, output.suffix)
+    applied = apply_edits(timeline, edits, loaded.rate, output.suffix, bounce)
     records.extend(applied.records)
     if proposals.settings.edit.audio_only:
         notes += _split_notes(edits)

@@ -106,7 +106,11 @@ def _check_candidate(candidate: Candidate, where: str) -> None:
     fits = join.fade_before <= room.before and join.fade_after <= room.after
     _need(fits, f"{where}.join", "has a fade that reaches beyond the two shots and their handles")
     _need(0 <= join.glide <= _LONGEST_FADE, f"{where}.join.glide", "is no length of a glide")
-    _need(abs(join.slip) <= LONGEST_SLIP, f"{where}.join.slip", f"is further than {1000 * LONGEST_SLIP / ANALYSIS_RATE:g} ms")
+    _need(
+        abs(join.slip) <= LONGEST_SLIP,
+        f"{where}.join.slip",
+        f"is further than {1000 * LONGEST_SLIP / ANALYSIS_RATE:g} ms",
+    )
     _need(-MOST_GAIN_DB <= join.gain_db <= MOST_GAIN_DB, f"{where}.join.gain_db", "is no gain")
     _need(candidate.length is None or candidate.length > 0, f"{where}.length", "is no length of a shot")
     at = candidate.in_time - media.start

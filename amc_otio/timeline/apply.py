@@ -56,7 +56,11 @@ class _Levels:
 
 
 def apply_edits(
-    timeline: otio.schema.Timeline, edits: Sequence[Edit], rate: Fraction, suffix: str = ".otio"
+    timeline: otio.schema.Timeline,
+    edits: Sequence[Edit],
+    rate: Fraction,
+    suffix: str = ".otio",
+    bounced: bool = False,
 ) -> Applied:
     """Carry out `edits` on a copy of `timeline`.
 
@@ -66,6 +70,8 @@ def apply_edits(
         The timeline's edit rate, for markers and keyframes.
     suffix
         Of the file that it is going to be written to: each format has its own clip gain, or none.
+    bounced
+        The edits are going to be bounced too, for the words of notes.
 
     Raises
     ------
@@ -88,7 +94,7 @@ def apply_edits(
         if edit.ripple and len(edit.cuts[0].track_path) == 1:
             moved += changes[edit.name]
     # Edits were made from the last to the first; an editor reads of them in the timeline's order.
-    return Applied(new, tuple(records), (*notes, *notes_of(levels.outcomes[::-1])), cuts)
+    return Applied(new, tuple(records), (*notes, *notes_of(levels.outcomes[::-1], bounced)), cuts)
 
 
 def _cut_time(timeline: otio.schema.Timeline, cut: TrackCut) -> Fraction:
