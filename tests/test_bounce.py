@@ -92,6 +92,7 @@ def test_a_gain_that_cannot_return_in_time_is_left_out(glide: int, tmp_path: Pat
     written = apply(shots.edit, faded, tmp_path / "new.otio", bounce=True)
     assert [(f.gain_db, f.glide_samples) for f in written.bounces] == [(0.0, 0)]
     assert any("without the gain of +3.0 dB" in note for note in written.notes)
+    assert not any("level match" in note for note in written.notes)
     assert check_exact(tmp_path / "new.otio") == 1
 
 

@@ -15,7 +15,7 @@ from bounce_helpers import bounce_clips, check_exact, make_edit, proposals_for, 
 
 from amc_otio.bounce.files import file_name
 from amc_otio.cli import main
-from amc_otio.errors import AmcError, OutputError
+from amc_otio.errors import AmcError, OutputError, TimelineError
 from amc_otio.matching.media_table import MediaTable
 from amc_otio.media.decode import decode
 from amc_otio.media.locate import Locator
@@ -163,6 +163,11 @@ def test_bundles_hold_the_bounce(tmp_path: Path) -> None:
     apply(shots.edit, proposals, tmp_path / "new.otiod", bounce=True)
     inside = tmp_path / "new.otiod" / "media" / "new.A1-1.bounce.wav"
     assert inside.read_bytes() == (tmp_path / "new.A1-1.bounce.wav").read_bytes()
+    # What was put in refers to the bundle's own media now: nobody edited it, and the message does not say so.
+    with pytest.raises(TimelineError, match="is a bundle with its own copies of the media") as caught:
+        revert(tmp_path / "new.otiod", tmp_path / "back.otio")
+    assert "edited" not in str(caught.value)
+    assert not (tmp_path / "back.otio").exists()
 
 
 def test_the_sidecar_says_what_the_file_is(tmp_path: Path) -> None:

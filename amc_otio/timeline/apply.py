@@ -32,13 +32,20 @@ class Applied:
     """A new timeline, the records that undo it, and what an editor should know.
 
     `cuts` says where the cuts of each edit lie now, in seconds on each track: first as what follows a ripple, then
-    where it stays if its track could not follow.
+    where it stays if its track could not follow. `levels` say what became of level matches: the edit, its gain in dB
+    and the outcome, once for each track; `edit_notes` are what else there is to say.
     """
 
     timeline: otio.schema.Timeline
     records: tuple[Record, ...]
-    notes: tuple[str, ...]
+    edit_notes: tuple[str, ...]
+    levels: tuple[tuple[str, float, Outcome], ...]
     cuts: dict[str, dict[tuple[int, ...], tuple[Fraction, Fraction]]]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """All notes, where nothing is bounced."""
+        return (*self.edit_notes, *notes_of(self.levels))
 
 
 @dataclass(frozen=True)
@@ -56,11 +63,7 @@ class _Levels:
 
 
 def apply_edits(
-    timeline: otio.schema.Timeline,
-    edits: Sequence[Edit],
-    rate: Fraction,
-    suffix: str = ".otio",
-    bounced: bool = False,
+    timeline: otio.schema.Timeline, edits: Sequence[Edit], rate: Fraction, suffix: str = ".otio"
 ) -> Applied:
     """Carry out `edits` on a copy of `timeline`.
 
@@ -70,8 +73,6 @@ def apply_edits(
         The timeline's edit rate, for markers and keyframes.
     suffix
         Of the file that it is going to be written to: each format has its own clip gain, or none.
-    bounced
-        The edits are going to be bounced too, for the words of notes.
 
     Raises
     ------
@@ -94,7 +95,7 @@ def apply_edits(
         if edit.ripple and len(edit.cuts[0].track_path) == 1:
             moved += changes[edit.name]
     # Edits were made from the last to the first; an editor reads of them in the timeline's order.
-    return Applied(new, tuple(records), (*notes, *notes_of(levels.outcomes[::-1], bounced)), cuts)
+    return Applied(new, tuple(records), tuple(notes), tuple(levels.outcomes[::-1]), cuts)
 
 
 def _cut_time(timeline: otio.schema.Timeline, cut: TrackCut) -> Fraction:

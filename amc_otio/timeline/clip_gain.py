@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -87,6 +87,7 @@ def _nowhere(item: otio.core.Item, ramp: Ramp, suffix: str) -> Outcome:
 
 _BOUNCE: Final = "is only in a bounce (--bounce)"
 _BOUNCED: Final = "is only in the bounce"
+_NOWHERE: Final = "is left out"
 _OURS: Final = "level_matched"
 """Says in a clip's metadata that the keyframes of its level are those of a level match."""
 _NEST: Final = Outcome(False, f"{_BOUNCE}: the level of a nest is left alone")
@@ -322,7 +323,9 @@ def _plain(value: Any) -> Any:
 _MOST_NAMED: Final = 6
 
 
-def notes_of(outcomes: list[tuple[str, float, Outcome]], bounced: bool = False) -> tuple[str, ...]:
+def notes_of(
+    outcomes: Iterable[tuple[str, float, Outcome]], bounced: Mapping[str, float] | None = None
+) -> tuple[str, ...]:
     """What to tell an editor of the level matches: each note once, with the joins that it is about.
 
     Parameters
@@ -330,12 +333,15 @@ def notes_of(outcomes: list[tuple[str, float, Outcome]], bounced: bool = False) 
     outcomes
         Name of the join, its gain in dB and what became of it; once for each track.
     bounced
-        The joins are bounced too: nobody needs to be told how that is done.
+        The joins that are bounced, and with which gain. Where that is none, the bounce's own note says why.
     """
     grouped: dict[str, dict[str, float]] = {}
     for name, gain, outcome in outcomes:
-        if outcome.note:
-            note = outcome.note.replace(_BOUNCE, _BOUNCED) if bounced else outcome.note
+        note = outcome.note
+        if bounced is not None and name in bounced:
+            note = note.replace(_BOUNCE, _BOUNCED if bounced[name] else _NOWHERE)
+            note = note if bounced[name] or outcome.written else ""
+        if note:
             grouped.setdefault(note, {})[name] = gain
     notes = []
     for note, joins in grouped.items():
