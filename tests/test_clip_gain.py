@@ -570,3 +570,23 @@ def test_keyframes_stay_in_their_place_when_a_clip_starts_later(later: int, expe
 )
 def test_filters_of_final_cut_are_effects(metadata: dict[str, Any], expected: bool) -> None:
     assert has_effects(clip("a", metadata=metadata)) is expected
+
+
+@pytest.mark.parametrize("ripple", [False, True])
+def test_an_editors_keyframes_stay_where_they_sound(ripple: bool) -> None:
+    """What an insert leaves of a clip begins later in it; so does the second part of one that a ripple splits."""
+    keys = {"0": {"Value": 0.0}, "60": {"Value": -6.0}, "72": {"Value": -6.0}}
+
+    def keyed() -> otio.schema.Effect:
+        return resolve_volume({"Parameter ID": "volume", "Key Frames": dict(keys)})
+
+    made = resolve_two_shots([keyed()])
+    long = clip("under", 0, 192)
+    long.effects.append(keyed())
+    made.tracks.append(track(long, name="A2"))
+    new = applied(made, ".otio", edit(mode="insert", gain=0.0, ripple=ripple)).timeline
+    rest = new.tracks[1][2] if ripple else new.tracks[0][3]
+    assert rest.name == ("under" if ripple else "b")
+    into = 96 if ripple else 48
+    found = {int(frame): key["Value"] for frame, key in volume_of(rest)["Key Frames"].items()}
+    assert found == ({0: -6.0} if ripple else {0: pytest.approx(-4.8), 60 - into: -6.0, 72 - into: -6.0})

@@ -92,6 +92,14 @@ def test_nothing_there_is_an_error() -> None:
         mute_span(timeline, (0,), Fraction(5), Fraction(6), "A1:1", False, Fraction(24))
 
 
+def test_without_a_folder_to_try_it_in_nothing_is_promised(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.mkdtemp", full)
+    assert not keeps_mute(".otio2")
+
+
 def test_which_formats_keep_it() -> None:
     assert keeps_mute(".otio")
     assert keeps_mute(".OTIO")

@@ -14,7 +14,7 @@ from typing import Any, Final
 import opentimelineio as otio
 
 from amc_otio.errors import TimelineError
-from amc_otio.timeline.clip_gain import Outcome, Recipe, notes_of, recipe_for
+from amc_otio.timeline.clip_gain import Outcome, Recipe, notes_of, recipe_for, start_keyframes_later
 from amc_otio.timeline.conflicts import Conflicts, footprint
 from amc_otio.timeline.edits import Edit, RetrievedShot, TrackCut
 from amc_otio.timeline.gain_ramp import Ramp
@@ -215,6 +215,8 @@ def _trimmed(item: otio.core.Item, head: Fraction, length: Fraction) -> otio.cor
         start if not head else from_seconds(seconds(start) + head, exact_rate(start.rate)),
         duration if length == seconds(duration) else from_seconds(length, exact_rate(duration.rate)),
     )
+    if head:
+        start_keyframes_later(copy, round(head * exact_rate(duration.rate)))
     return copy
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from fractions import Fraction
 from functools import lru_cache
@@ -106,17 +105,15 @@ def _keeps_mute(suffix: str) -> bool:
             _silenced(clip, "")
     timeline = otio.schema.Timeline("mute", global_start_time=time(0, 24))
     timeline.tracks.append(track)
-    folder = Path(tempfile.mkdtemp(prefix="amc-mute-"))
     try:
-        path = folder / f"mute{suffix}"
-        arguments = {"media_policy": "AllMissing"} if suffix in (".otioz", ".otiod") else {}
-        otio.adapters.write_to_file(timeline, str(path), **arguments)
-        read = otio.adapters.read_from_file(str(path))
-        return [is_disabled(clip) for clip in read.find_clips()] == [False, True, False]
-    except Exception:  # whatever an adapter raises: then a gap, which every format has
+        with tempfile.TemporaryDirectory(prefix="amc-mute-", ignore_cleanup_errors=True) as folder:
+            path = Path(folder) / f"mute{suffix}"
+            arguments = {"media_policy": "AllMissing"} if suffix in (".otioz", ".otiod") else {}
+            otio.adapters.write_to_file(timeline, str(path), **arguments)
+            read = otio.adapters.read_from_file(str(path))
+            return [is_disabled(clip) for clip in read.find_clips()] == [False, True, False]
+    except Exception:  # whatever an adapter raises, or a full disk: then a gap, which every format has
         return False
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _parts(
