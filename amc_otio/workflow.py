@@ -34,6 +34,7 @@ from amc_otio.proposals import FORMAT, VERSION, Candidate, Proposal, Proposals, 
 from amc_otio.representations import create
 from amc_otio.timeline.apply import apply_edits
 from amc_otio.timeline.beside import beside
+from amc_otio.timeline.clip_gain import notes_of
 from amc_otio.timeline.edit_points import EditPoint, find_edit_points
 from amc_otio.timeline.edits import Edit
 from amc_otio.timeline.metadata import items_of
@@ -281,7 +282,8 @@ def apply(
         if bounces.files:
             run["bounces"] = [Path(file.path).name for file in bounces.files]
         stamp(applied.timeline, run, records)
-        notes += applied.notes + bounces.notes
+        gains = {file.edit_point: file.gain_db for file in bounces.files}
+        notes += (*applied.edit_notes, *notes_of(applied.levels, gains), *bounces.notes)
         if files is not None:
             with staged(applied.timeline, output, bounces.media) as stage:
                 notes += stage.lost
@@ -368,6 +370,9 @@ def revert(edit: Path, output: Path, force: bool = False, dry_run: bool = False)
         restored = revert_run(timeline)
         bounces = tuple(str(name) for name in items_of(runs_of(timeline)[-1].get("bounces")))
     except TimelineError as error:
+        if edit.suffix.lower() in (".otioz", ".otiod") and runs_of(timeline):
+            reason = f"is a bundle with its own copies of the media, in which {error.thing} cannot be put back"
+            raise TimelineError(edit, reason, "go on from the untouched input, which the sidecar names") from error
         raise TimelineError(edit, f"{error.thing} {error.reason}", error.remedy) from error
     if not dry_run:
         write_timeline(restored, output)

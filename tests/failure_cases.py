@@ -1509,15 +1509,54 @@ BOUNCES = _group(
         "a fade that the shots do not hold",
         BOUNCE,
         PROPOSALS,
-        ("A1:1", "beyond the two shots", "propose again"),
+        ("candidates[0].join", "beyond the two shots", "propose again"),
         {"prepare": _put(*CANDIDATE, "join", "fade_before", to=900_000)},
     ),
     (
         "a shift of two seconds",
         BOUNCE,
         PROPOSALS,
-        ("join.slip", "further than a second", "propose again"),
+        ("join.slip", "further than 10 ms", "propose again"),
         {"prepare": _put(*CANDIDATE, "join", "slip", to=96_000)},
+    ),
+    (
+        "a join whose samples are not those of its cut",
+        BOUNCE,
+        PROPOSALS,
+        ("cut_shift", "not where its samples say", "propose again"),
+        {"prepare": _put(*CANDIDATE, "query_start", to=96_000_000)},
+    ),
+    (
+        "a sound that is entered beyond its file",
+        APPLY,
+        PROPOSALS,
+        ("in_time", "outside the file", "propose again"),
+        {"prepare": _put(*CANDIDATE, "in_time", to="100000/1")},
+    ),
+    (
+        "channels of a shot that no file has",
+        BOUNCE,
+        PROPOSALS,
+        ("point", "names no channels of shot", "propose again"),
+        {"prepare": _put(*CANDIDATE[:-2], "point", "outgoing", "channels", to=[[0, -7]])},
+    ),
+    (
+        "a stream of a shot that its file does not have",
+        BOUNCE,
+        MEDIA,
+        ("a.wav", "no channel 1 in audio stream 100", "channel mapping"),
+        {"prepare": _put(*CANDIDATE[:-2], "point", "outgoing", "channels", to=[[99, 0]])},
+    ),
+    (
+        "a linked sound on a track that is not cut",
+        BOUNCE,
+        PROPOSALS,
+        ("linked", "not cut together with its own", "propose again"),
+        {
+            "prepare": _put(
+                *CANDIDATE[:-2], "point", "linked", to=[{"track_path": [9], "outgoing": None, "incoming": None}]
+            )
+        },
     ),
 )
 

@@ -80,17 +80,19 @@ def test_gain_is_back_at_one_where_the_clip_goes_on(tmp_path: Path) -> None:
     assert file.plays_first_sample + file.plays_samples >= file.fade_last_sample + 1 + 24_000
 
 
-def test_a_gain_that_cannot_return_in_time_is_left_out(tmp_path: Path) -> None:
+@pytest.mark.parametrize("glide", [24_000, 480, 0])
+def test_a_gain_that_cannot_return_in_time_is_left_out(glide: int, tmp_path: Path) -> None:
     shots = make_edit(tmp_path)
     settings = {"edit.mode": "insert", "edit.length_s": 0.5, "join.max_fade_s": 0.4}
     proposals = proposals_for(shots, settings, indexes=("A1:1",))
     length = proposals.proposals[0].candidates[0].length
     assert length is not None
     after = int(length * 48_000) - 1_000
-    faded = with_joins(proposals, fade_before=0, fade_after=after, gain_db=3.0, glide=24_000)
+    faded = with_joins(proposals, fade_before=0, fade_after=after, gain_db=3.0, glide=glide)
     written = apply(shots.edit, faded, tmp_path / "new.otio", bounce=True)
     assert [(f.gain_db, f.glide_samples) for f in written.bounces] == [(0.0, 0)]
     assert any("without the gain of +3.0 dB" in note for note in written.notes)
+    assert not any("level match" in note for note in written.notes)
     assert check_exact(tmp_path / "new.otio") == 1
 
 
@@ -166,7 +168,9 @@ def test_surround_stays_surround(tmp_path: Path) -> None:
 
 def test_peaks_of_the_blend_are_lowered_and_never_clipped(tmp_path: Path) -> None:
     shots = make_edit(tmp_path, level=0.99)
-    proposals = with_joins(proposals_for(shots, indexes=("A1:1",)), fade_before=12_000, fade_after=12_000, gain_db=6.0)
+    proposals = with_joins(
+        proposals_for(shots, indexes=("A1:1",)), fade_before=12_000, fade_after=12_000, gain_db=6.0, glide=20_000
+    )
     written = apply(shots.edit, proposals, tmp_path / "new.otio", bounce=True)
     (file,) = written.bounces
     assert file.lowered_db > 1

@@ -15,7 +15,7 @@ from bounce_helpers import bounce_clips, check_exact, make_edit, proposals_for, 
 
 from amc_otio.bounce.files import file_name
 from amc_otio.cli import main
-from amc_otio.errors import AmcError, OutputError
+from amc_otio.errors import AmcError, OutputError, TimelineError
 from amc_otio.matching.media_table import MediaTable
 from amc_otio.media.decode import decode
 from amc_otio.media.locate import Locator
@@ -163,6 +163,11 @@ def test_bundles_hold_the_bounce(tmp_path: Path) -> None:
     apply(shots.edit, proposals, tmp_path / "new.otiod", bounce=True)
     inside = tmp_path / "new.otiod" / "media" / "new.A1-1.bounce.wav"
     assert inside.read_bytes() == (tmp_path / "new.A1-1.bounce.wav").read_bytes()
+    # What was put in refers to the bundle's own media now: nobody edited it, and the message does not say so.
+    with pytest.raises(TimelineError, match="is a bundle with its own copies of the media") as caught:
+        revert(tmp_path / "new.otiod", tmp_path / "back.otio")
+    assert "edited" not in str(caught.value)
+    assert not (tmp_path / "back.otio").exists()
 
 
 def test_the_sidecar_says_what_the_file_is(tmp_path: Path) -> None:
@@ -234,6 +239,64 @@ def test_media_of_the_timeline_is_never_overwritten(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="is media of this timeline"):
         apply(shots.edit, with_joins(proposals_for(shots), **FADE), tmp_path / "new.otio", bounce=True, force=True)
     assert kept.read_bytes() == held
+
+
+def test_a_bounce_that_the_timeline_plays_is_never_overwritten(tmp_path: Path) -> None:
+    """Its name is free for a later run of the same output, whose edit point may be another."""
+    shots = make_edit(tmp_path, names="abcd")
+    new, again = tmp_path / "new.otio", tmp_path / "again.otio"
+    (file,) = apply(shots.edit, with_joins(proposals_for(shots, indexes=("A1:1",)), **FADE), new, bounce=True).bounces
+    held = Path(file.path).read_bytes()
+    new.rename(again)
+    later = with_joins(proposals_for(replace(shots, edit=again)), **FADE)
+    (one, *_) = [p for p in later.proposals if p.candidates]
+    later = replace(later, proposals=(replace(one, point=replace(one.point, id="A1:1")),))
+    with pytest.raises(OutputError, match=r"new\.A1-1\.bounce\.wav: is media of this timeline"):
+        apply(again, later, new, bounce=True, force=True)
+    assert Path(file.path).read_bytes() == held
+
+
+def test_a_full_disk_is_said_of_the_file_that_was_wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shots = make_edit(tmp_path)
+    proposals = with_joins(proposals_for(shots, indexes=("A1:1",)), **FADE)
+    before = files_in(tmp_path)
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("amc_otio.media.wav.os.fsync", full)
+        with pytest.raises(OutputError, match="No space left on device") as caught:
+            apply(shots.edit, proposals, tmp_path / "new.otio", bounce=True)
+    assert caught.value.thing == str(tmp_path / "new.A1-1.bounce.wav")
+    assert files_in(tmp_path) == before
+
+
+def test_a_level_match_is_no_effect_and_has_returned_where_the_clip_goes_on(tmp_path: Path) -> None:
+    """Resolve counts keyframes from a clip's start: what is left of the clip behind the bounce must not begin again."""
+    shots = make_edit(tmp_path, tracks=2)
+    proposals = with_joins(proposals_for(shots, indexes=("A1:1",)), **FADE, gain_db=6.0, glide=12_000)
+    written = apply(shots.edit, proposals, tmp_path / "new.otio", bounce=True)
+    assert not any("carry effects" in note for note in written.notes)
+    (note,) = [note for note in written.notes if "level match" in note]
+    assert "only in the bounce" in note
+    assert "--bounce" not in note
+    made = otio.adapters.read_from_file(str(tmp_path / "new.otio"))
+    muted, left = [c for c in made.tracks[0] if not c.overlapping() and c.effects]
+    keys = [dict(c.effects[0].metadata["Resolve_OTIO"]["Parameters"][0]["Key Frames"]) for c in (muted, left)]
+    assert not muted.enabled
+    assert keys[0]["0"]["Value"] == 6.0
+    assert left.enabled
+    assert [key["Value"] for key in keys[1].values()] == [0.0]
+    # An editor's own effect is one all the same.
+    timeline = otio.adapters.read_from_file(str(shots.edit))
+    timeline.tracks[0][0].effects.append(otio.schema.Effect("", effect_name="Reverb"))
+    timeline.to_json_file(str(shots.edit))
+    own = with_joins(proposals_for(shots, indexes=("A1:1",)), **FADE)
+    notes = apply(shots.edit, own, tmp_path / "own.otio", bounce=True).notes
+    assert [note for note in notes if "carry effects" in note] == [
+        "A1:1: clips on A1 carry effects, which the bounce does not: it is the plain sound"
+    ]
 
 
 def test_media_that_went_offline_is_said(tmp_path: Path) -> None:

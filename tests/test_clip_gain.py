@@ -22,7 +22,7 @@ from amc_otio.config import MOST_GAIN_DB, Settings
 from amc_otio.joining.fades import Blend, level_envelope
 from amc_otio.timeline import clip_gain
 from amc_otio.timeline.apply import Applied, apply_edits
-from amc_otio.timeline.clip_gain import recipe_for
+from amc_otio.timeline.clip_gain import has_effects, recipe_for, start_keyframes_later
 from amc_otio.timeline.edits import Edit, RetrievedShot, TrackCut
 from amc_otio.timeline.equality import fields, same_fields
 from amc_otio.timeline.gain_ramp import SHORTEST_GLIDE, STEP_DB, Ramp
@@ -545,3 +545,48 @@ def test_a_recipe_is_chosen_by_suffix_in_any_case() -> None:
     ramp = Ramp.around(Fraction(10), Fraction(0), Fraction(0), 3.0, Fraction(1))
     assert recipe_for(".XML", made, Fraction(24))(made.tracks[0][1].clone(), ramp).written
     assert not recipe_for(".otio", made, Fraction(24))(made.tracks[0][1].clone(), ramp).written
+
+
+@pytest.mark.parametrize(
+    ("later", "expected"),
+    [(0, {0: 6.0, 10: 6.0, 20: 0.0}), (15, {0: 3.0, 5: 0.0}), (20, {0: 0.0}), (40, {0: 0.0})],
+)
+def test_keyframes_stay_in_their_place_when_a_clip_starts_later(later: int, expected: dict[int, float]) -> None:
+    keys = {"0": {"Value": 6.0}, "10": {"Value": 6.0}, "20": {"Value": 0.0}}
+    shot = resolve_two_shots([resolve_volume({"Parameter ID": "volume", "Key Frames": keys})]).tracks[0][1]
+    start_keyframes_later(shot, later)
+    found = dict(shot.effects[0].metadata["Resolve_OTIO"]["Parameters"][0]["Key Frames"])
+    assert {int(frame): key["Value"] for frame, key in found.items()} == expected
+
+
+@pytest.mark.parametrize(
+    ("metadata", "expected"),
+    [
+        ({}, False),
+        ({"fcp_xml": {"filter": {"effect": {"effectid": "audiolevels", "parameter": {"value": "1"}}}}}, False),
+        ({"fcp_xml": {"filter": {"effect": {"effectid": "audiolevels", "parameter": {"value": "0.5"}}}}}, True),
+        ({"fcp_xml": {"filter": {"effect": {"effectid": "audiopan", "parameter": {"value": "0"}}}}}, True),
+    ],
+)
+def test_filters_of_final_cut_are_effects(metadata: dict[str, Any], expected: bool) -> None:
+    assert has_effects(clip("a", metadata=metadata)) is expected
+
+
+@pytest.mark.parametrize("ripple", [False, True])
+def test_an_editors_keyframes_stay_where_they_sound(ripple: bool) -> None:
+    """What an insert leaves of a clip begins later in it; so does the second part of one that a ripple splits."""
+    keys = {"0": {"Value": 0.0}, "60": {"Value": -6.0}, "72": {"Value": -6.0}}
+
+    def keyed() -> otio.schema.Effect:
+        return resolve_volume({"Parameter ID": "volume", "Key Frames": dict(keys)})
+
+    made = resolve_two_shots([keyed()])
+    long = clip("under", 0, 192)
+    long.effects.append(keyed())
+    made.tracks.append(track(long, name="A2"))
+    new = applied(made, ".otio", edit(mode="insert", gain=0.0, ripple=ripple)).timeline
+    rest = new.tracks[1][2] if ripple else new.tracks[0][3]
+    assert rest.name == ("under" if ripple else "b")
+    into = 96 if ripple else 48
+    found = {int(frame): key["Value"] for frame, key in volume_of(rest)["Key Frames"].items()}
+    assert found == ({0: -6.0} if ripple else {0: pytest.approx(-4.8), 60 - into: -6.0, 72 - into: -6.0})

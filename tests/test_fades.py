@@ -269,6 +269,9 @@ def test_a_limit_of_0_turns_nothing_up_or_down():
         assert join is not None
         assert (join.gain_db, join.glide) == (0.0, 0)
     assert matching_gain_db(noise(100), noise(100, 1, 0.01), 0.0) == 0.0
+    # What cannot be heard is not written down.
+    assert matching_gain_db(noise(100), noise(100) * np.float32(1.01), 6.0) == 0.0
+    assert matching_gain_db(noise(100), noise(100) * np.float32(1.02), 6.0) == pytest.approx(-0.172, abs=1e-3)
 
 
 def test_a_glide_ends_within_the_incoming_sound():

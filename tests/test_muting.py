@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from amc_otio.errors import TimelineError
 from amc_otio.timeline.equality import fields, same_fields
 from amc_otio.timeline.muting import keeps_mute, mute_span
-from amc_otio.timeline.rational import seconds
+from amc_otio.timeline.rational import exact_rate, seconds
 from amc_otio.timeline.undo import undo
 
 NEAR = Fraction(1, 10**6)
@@ -49,7 +49,7 @@ def test_muting_a_span(lengths: list[int], rate: float, cut: st.DataObject, gap:
     middle = spans[where][1]
     first = middle - frame * cut.draw(st.integers(3, lengths[where - 1]))
     last = middle + frame * cut.draw(st.integers(3, lengths[where]))
-    record = mute_span(timeline, (0,), first, last, "A1:1", gap)
+    record = mute_span(timeline, (0,), first, last, "A1:1", gap, exact_rate(rate))
     after = placed(timeline.tracks[0])
     assert abs(after[-1][2] - spans[-1][2]) < NEAR
     for item, start, end in after:
@@ -77,7 +77,7 @@ def test_what_a_split_clip_carries() -> None:
     for at in (105, 140):
         shot.markers.append(otio.schema.Marker(f"m{at}", tl.span(at, 1)))
     timeline = tl.timeline(tl.track(shot, tl.clip("b")))
-    mute_span(timeline, (0,), Fraction(1), Fraction(2), "A1:1", gap=False)
+    mute_span(timeline, (0,), Fraction(1), Fraction(2), "A1:1", False, Fraction(24))
     head, muted, _ = timeline.tracks[0]
     assert [m.name for m in head.markers] == ["m105"]
     assert [m.name for m in muted.markers] == ["m140"]
@@ -89,7 +89,15 @@ def test_what_a_split_clip_carries() -> None:
 def test_nothing_there_is_an_error() -> None:
     timeline = tl.timeline(tl.track(tl.clip("a", 0, 24)))
     with pytest.raises(TimelineError, match="has nothing where the bounce plays"):
-        mute_span(timeline, (0,), Fraction(5), Fraction(6), "A1:1", gap=False)
+        mute_span(timeline, (0,), Fraction(5), Fraction(6), "A1:1", False, Fraction(24))
+
+
+def test_without_a_folder_to_try_it_in_nothing_is_promised(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.mkdtemp", full)
+    assert not keeps_mute(".otio2")
 
 
 def test_which_formats_keep_it() -> None:

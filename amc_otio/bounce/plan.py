@@ -10,12 +10,13 @@ from typing import Final
 
 import opentimelineio as otio
 
-from amc_otio.bounce.sides import Facts, Side, format_of, mapped, rate_for
+from amc_otio.bounce.sides import Facts, Side, format_of, mapped, own_rate, rate_for
 from amc_otio.bounce.spans import Clock, Cover, Spans, cover_of, spans_of
 from amc_otio.config import ANALYSIS_RATE, BOUNCE_HANDLE_S, BOUNCE_RUN_S
 from amc_otio.errors import MediaError, ProposalsError
 from amc_otio.joining.fades import Blend
 from amc_otio.joining.join import Join
+from amc_otio.joining.level import glide_samples
 from amc_otio.proposals import Candidate, LinkedSound, Proposal, Proposals
 from amc_otio.timeline.bounce_track import Site, Sites
 from amc_otio.timeline.edits import Edit
@@ -178,7 +179,7 @@ def _plan_edit(
     how = join.blend
     glide = min(_room_after(draft, most) for draft, (_, most) in zip(group, limits, strict=True))
     how = replace(how, glide=min(_glide(join), max(0, glide)))
-    if how.glide < min(_glide(join), _SHORTEST_GLIDE):
+    if how.glide < min(glide_samples(how.gain_db), _SHORTEST_GLIDE):
         how = replace(how, gain_db=0.0, glide=0)
         notes.append(
             f"{name}: bounced without the gain of {join.gain_db:+.1f} dB: the shot leaves no room to return from it"
@@ -285,8 +286,7 @@ def _bounce(
     chosen, site, point = draft.chosen, draft.site, draft.point
     candidate, outgoing = chosen.candidate, draft.sound.outgoing
     one, other = _outgoing_side(draft), _incoming_side(draft, facts)
-    own = facts.of(one.path).streams[one.channels[0][0] if one.channels else 0].sample_rate if one.path else None
-    clock = Clock(rate_for(clocks[0], clocks[1], own), frame_rate, start)
+    clock = Clock(rate_for(clocks[0], clocks[1], own_rate(one, facts)), frame_rate, start)
     core = (draft.core[0], max(draft.core[1], point + Fraction(how.after + how.glide, ANALYSIS_RATE)))
     least, most = limits
     if slip:

@@ -150,7 +150,7 @@ def bounced(
     if not chosen:
         return Bounces()
     timeline, rate = applied.timeline, proposals.timeline.rate
-    paths = _sound_files(before, proposals, output.parent)
+    paths, earlier = _sound_files(before, proposals, output.parent)
     facts = Facts()
     rates = (stated_audio_rate(timeline), facts.rates(paths))
     groups, notes = plan_bounces(timeline, chosen, applied.cuts, proposals, rates, facts, start_seconds(timeline))
@@ -158,7 +158,11 @@ def bounced(
     if groups:
         notes.append(_how_muted(output.suffix, mute, gap))
     names = [[file_name(output, b.edit_point, b.site.label, b is group[0]) for b in group] for group in groups]
-    media_files = [*paths, *(side.path for g in groups for b in g for side in (b.outgoing, b.incoming) if side.path)]
+    media_files = [
+        *paths,
+        *earlier,
+        *(side.path for g in groups for b in g for side in (b.outgoing, b.incoming) if side.path),
+    ]
     check_files((output.parent / name for group in names for name in group), media_files, force)
     made: list[_Made] = []
     media: dict[str, Path] = {}
@@ -175,25 +179,29 @@ def bounced(
     return Bounces(tuple(m.facts for m in made), tuple(records), tuple(dict.fromkeys(notes)), media)
 
 
-def _sound_files(timeline: otio.schema.Timeline, proposals: Proposals, base: Path) -> list[Path]:
-    """The files that the timeline's sound tracks play, as far as they are found, and those of the proposals."""
+def _sound_files(timeline: otio.schema.Timeline, proposals: Proposals, base: Path) -> tuple[list[Path], list[Path]]:
+    """The files that the timeline's sound tracks play, as far as they are found, and those of the proposals.
+
+    Earlier bounces come by themselves: they have no say in the rate, but may be overwritten no more than the others.
+    """
     found: list[Path] = []
+    bounces: list[Path] = []
     locator = Locator(base=base)
     for track in timeline.tracks:
         if track.kind != otio.schema.TrackKind.Audio:
             continue
         for clip in track.find_clips():
             url = target_url(clip)
-            if url is None or bounce_label(clip) is not None:
+            if url is None:
                 continue
             with suppress(MediaError):
-                found.append(locator.locate(url))
+                (found if bounce_label(clip) is None else bounces).append(locator.locate(url))
     for proposal in proposals.proposals:
         point = proposal.point
         shots: list[ShotRecord | None] = [point.outgoing, point.incoming]
         shots += [shot for sound in point.linked for shot in (sound.outgoing, sound.incoming)]
         found += [Path(shot.path) for shot in shots if shot is not None and shot.path is not None]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(found)), bounces
 
 
 def _how_muted(suffix: str, mute: str, gap: bool) -> str:
@@ -272,7 +280,7 @@ def _put_on(timeline: otio.schema.Timeline, made: Sequence[_Made], gap: bool, ra
     for one in made:
         bounce = one.bounce
         first, last = bounce.cover.start - bounce.site.to_record, bounce.cover.end - bounce.site.to_record
-        records.append(mute_span(timeline, bounce.site.path, first, last, bounce.edit_point, gap))
+        records.append(mute_span(timeline, bounce.site.path, first, last, bounce.edit_point, gap, rate))
         by_track[bounce.site.path].append(one)
     for path, its in sorted(by_track.items()):
         clips = [_clip(one) for one in sorted(its, key=lambda m: m.bounce.cover.start)]

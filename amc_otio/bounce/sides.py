@@ -55,6 +55,24 @@ class Facts:
         return found
 
 
+def own_rate(side: Side, facts: Facts) -> int | None:
+    """The sample rate of what a side plays; None where nothing does.
+
+    Raises
+    ------
+    MediaError
+        When the file has no such channels.
+    """
+    if side.path is None:
+        return None
+    info = facts.of(side.path)
+    for stream, channel in side.channels or ():
+        if not 0 <= stream < len(info.streams) or not 0 <= channel < info.streams[stream].channels:
+            reason = f"it has no channel {channel + 1} in audio stream {stream + 1}"
+            raise MediaError(side.path, reason, "check the clip's channel mapping")
+    return info.streams[side.channels[0][0] if side.channels else 0].sample_rate
+
+
 def rate_for(stated: int | None, rates: Sequence[int], own: int | None) -> int:
     """The rate of a bounce: what the timeline states, else what most of its sound files have.
 

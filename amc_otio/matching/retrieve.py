@@ -318,14 +318,15 @@ def _reasons(scores: Scores, join: Join, heard: Comparison) -> tuple[str, ...]:
         reasons.append(f"level matched by {join.gain_db:+.1f} dB over the fade")
     if join.slip:
         reasons.append(
-            f"the waveforms agree {1000 * join.slip / ANALYSIS_RATE:+.1f} ms off the grid, as a bounce has them"
+            f"a bounce enters the sound {1000 * abs(join.slip) / ANALYSIS_RATE:.1f} ms "
+            f"{'later' if join.slip > 0 else 'earlier'}, where the waveforms agree"
         )
     reasons.append(f"handles {scores.head_handle_frames} and {scores.tail_handle_frames} frames")
     if join.clamped_by:
         reasons.append(f"fade limited by the {' and the '.join(join.clamped_by)}")
     moved = max(abs(ms) for ms in join.moved_ms)
     if moved > _ANOTHER_POINT_MS:
-        reasons.append(f"on the frame grid another point meets better, {moved:.0f} ms away")
+        reasons.append(f"cut on frames; between them the best point lies {moved:.0f} ms away")
     elif moved >= 0.5:
         reasons.append(f"the frame grid moved the join by {moved:.0f} ms")
     return tuple(reasons)

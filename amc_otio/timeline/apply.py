@@ -14,7 +14,7 @@ from typing import Any, Final
 import opentimelineio as otio
 
 from amc_otio.errors import TimelineError
-from amc_otio.timeline.clip_gain import Outcome, Recipe, notes_of, recipe_for
+from amc_otio.timeline.clip_gain import Outcome, Recipe, notes_of, recipe_for, start_keyframes_later
 from amc_otio.timeline.conflicts import Conflicts, footprint
 from amc_otio.timeline.edits import Edit, RetrievedShot, TrackCut
 from amc_otio.timeline.gain_ramp import Ramp
@@ -32,13 +32,20 @@ class Applied:
     """A new timeline, the records that undo it, and what an editor should know.
 
     `cuts` says where the cuts of each edit lie now, in seconds on each track: first as what follows a ripple, then
-    where it stays if its track could not follow.
+    where it stays if its track could not follow. `levels` say what became of level matches: the edit, its gain in dB
+    and the outcome, once for each track; `edit_notes` are what else there is to say.
     """
 
     timeline: otio.schema.Timeline
     records: tuple[Record, ...]
-    notes: tuple[str, ...]
+    edit_notes: tuple[str, ...]
+    levels: tuple[tuple[str, float, Outcome], ...]
     cuts: dict[str, dict[tuple[int, ...], tuple[Fraction, Fraction]]]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """All notes, where nothing is bounced."""
+        return (*self.edit_notes, *notes_of(self.levels))
 
 
 @dataclass(frozen=True)
@@ -88,7 +95,7 @@ def apply_edits(
         if edit.ripple and len(edit.cuts[0].track_path) == 1:
             moved += changes[edit.name]
     # Edits were made from the last to the first; an editor reads of them in the timeline's order.
-    return Applied(new, tuple(records), (*notes, *notes_of(levels.outcomes[::-1])), cuts)
+    return Applied(new, tuple(records), tuple(notes), tuple(levels.outcomes[::-1]), cuts)
 
 
 def _cut_time(timeline: otio.schema.Timeline, cut: TrackCut) -> Fraction:
@@ -208,6 +215,8 @@ def _trimmed(item: otio.core.Item, head: Fraction, length: Fraction) -> otio.cor
         start if not head else from_seconds(seconds(start) + head, exact_rate(start.rate)),
         duration if length == seconds(duration) else from_seconds(length, exact_rate(duration.rate)),
     )
+    if head:
+        start_keyframes_later(copy, round(head * exact_rate(duration.rate)))
     return copy
 
 

@@ -71,6 +71,8 @@ def beside(path: Path) -> Iterator[Beside]:
         yield files
     except BaseException as error:
         files.take_back()
+        if isinstance(error, OutputError) and Path(error.thing).parent == folder:
+            raise OutputError(path.parent / Path(error.thing).name, error.reason, error.remedy) from error
         if isinstance(error, OSError):
             raise OutputError(
                 path, f"cannot be written ({error.strerror or error})", "free space or choose another folder"

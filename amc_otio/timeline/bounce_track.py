@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import opentimelineio as otio
 
+from amc_otio.timeline.clip_gain import has_effects
 from amc_otio.timeline.metadata import lookup, mapping_get
 from amc_otio.timeline.rational import TimeRange, from_seconds, seconds
 from amc_otio.timeline.shots import channels_of
@@ -44,7 +45,7 @@ class Site:
     channels
         (stream, channel) pairs that the incoming clip plays, where the timeline says so.
     effects
-        Whether either clip carries effects.
+        Whether either clip carries effects; a level match that the run wrote is none.
     target_url
         How the timeline refers to the outgoing clip's media (the incoming one's, where there is none), or "".
     to_record
@@ -147,7 +148,7 @@ def _site(track: PlacedTrack, index: int, offset: Fraction) -> Site | None:
         incoming_to=incoming.end - needed,
         incoming_end=incoming.end,
         channels=channels_of(incoming.item) if isinstance(incoming.item, otio.schema.Clip) else None,
-        effects=any(len(getattr(item.item, "effects", ())) for item in (outgoing, incoming)),
+        effects=any(has_effects(item.item) for item in (outgoing, incoming)),
         target_url=next((url for item in (outgoing, incoming) if (url := _url(item.item))), ""),
         to_record=offset,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -20,6 +20,7 @@ import opentimelineio as otio
 from amc_otio.timeline.gain_ramp import Ramp
 from amc_otio.timeline.metadata import items_of, lookup, mapping_get
 from amc_otio.timeline.rational import end, exact_rate, seconds
+from amc_otio.timeline.undo import METADATA_KEY
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,11 @@ def recipe_for(suffix: str, timeline: otio.schema.Timeline, rate: Fraction) -> R
 def _put(item: otio.core.Item, ramp: Ramp, recipe: Recipe) -> Outcome:
     if not ramp.gain_db:
         return Outcome(True)
-    return recipe(item, ramp)
+    outcome = recipe(item, ramp)
+    if outcome.written:
+        held = lookup(item, METADATA_KEY)
+        item.metadata[METADATA_KEY] = {**(dict(held) if hasattr(held, "keys") else {}), _OURS: True}
+    return outcome
 
 
 def _nowhere(item: otio.core.Item, ramp: Ramp, suffix: str) -> Outcome:
@@ -81,6 +86,10 @@ def _nowhere(item: otio.core.Item, ramp: Ramp, suffix: str) -> Outcome:
 
 
 _BOUNCE: Final = "is only in a bounce (--bounce)"
+_BOUNCED: Final = "is only in the bounce"
+_NOWHERE: Final = "is left out"
+_OURS: Final = "level_matched"
+"""Says in a clip's metadata that the keyframes of its level are those of a level match."""
 _NEST: Final = Outcome(False, f"{_BOUNCE}: the level of a nest is left alone")
 _KEYED: Final = Outcome(False, f"{_BOUNCE}: the clip has a keyframed level of its own")
 
@@ -232,6 +241,60 @@ def _resolve(item: otio.core.Item, ramp: Ramp, rate: Fraction) -> Outcome:
     return Outcome(True, f"is written as DaVinci Resolve's clip volume; for any other reader it {_BOUNCE}")
 
 
+def start_keyframes_later(item: otio.core.Item, frames: int) -> None:
+    """Let what Resolve keyed, which counts frames from a clip's start, stay in its place when the clip starts later."""
+    for effect in item.effects:
+        held = _plain(lookup(effect, _RESOLVE))
+        parameters = items_of(held.get("Parameters")) if isinstance(held, dict) else ()
+        for one in parameters:
+            if isinstance(one, dict) and isinstance(one.get("Key Frames"), dict):
+                one["Key Frames"] = _later(one["Key Frames"], frames)
+        if parameters:
+            effect.metadata[_RESOLVE] = held
+
+
+def _later(keys: dict[str, Any], frames: int) -> dict[str, Any]:
+    """Keyframes counted from a later frame: the first of them is what the line between its neighbours has there."""
+    try:
+        placed = sorted((int(frame) - frames, key) for frame, key in keys.items())
+    except (TypeError, ValueError):
+        return keys
+    past, coming = [one for one in placed if one[0] < 0], [one for one in placed if one[0] >= 0]
+    if past and (not coming or coming[0][0] > 0):
+        (at, before), (then, after) = past[-1], coming[0] if coming else past[-1]
+        key = before
+        if then > at and isinstance(before, dict) and isinstance(after, dict):
+            one, other = _number(before.get("Value"), math.nan), _number(after.get("Value"), math.nan)
+            if not math.isnan(one + other):
+                key = {**before, "Value": one + (other - one) * -at / (then - at)}
+        coming.insert(0, (0, key))
+    return {str(frame): key for frame, key in coming}
+
+
+def has_effects(item: otio.core.Item) -> bool:
+    """Whether something shapes a clip's sound that is not a level match: effects, and Final Cut Pro 7 XML's filters."""
+    ours = bool(lookup(item, METADATA_KEY, _OURS))
+    for effect in getattr(item, "effects", ()):
+        held = lookup(effect, _RESOLVE)
+        volume = [p for p in items_of(mapping_get(held, "Parameters")) if mapping_get(p, "Parameter ID") == "volume"]
+        if mapping_get(held, "Effect Name") == _VOLUME:
+            if any(not _is_even(p, "Parameter Value", "Key Frames", 0.0, ours) for p in volume):
+                return True
+        elif not str(effect.effect_name or "").startswith(_CARRIER):
+            return True
+    for one in items_of(lookup(item, _FCP, "filter")):
+        parameters = items_of(mapping_get(mapping_get(one, "effect"), "parameter"))
+        if not _is_levels(one) or any(not _is_even(p, "value", "keyframe", 1.0, ours) for p in parameters):
+            return True
+    return False
+
+
+def _is_even(parameter: Any, value: str, keyed: str, neutral: float, ours: bool) -> bool:
+    """Whether a level is left as it is, but for a match of ours."""
+    even = _number(mapping_get(parameter, value), neutral) == neutral
+    return even and (ours or not mapping_get(parameter, keyed))
+
+
 def _limited(beyond: bool, most: str, suffix: str) -> Outcome:
     note = f"is written up to {most}, where the clip gain of {suffix} ends; whole it {_BOUNCE}"
     return Outcome(True, note if beyond else "")
@@ -260,18 +323,26 @@ def _plain(value: Any) -> Any:
 _MOST_NAMED: Final = 6
 
 
-def notes_of(outcomes: list[tuple[str, float, Outcome]]) -> tuple[str, ...]:
+def notes_of(
+    outcomes: Iterable[tuple[str, float, Outcome]], bounced: Mapping[str, float] | None = None
+) -> tuple[str, ...]:
     """What to tell an editor of the level matches: each note once, with the joins that it is about.
 
     Parameters
     ----------
     outcomes
         Name of the join, its gain in dB and what became of it; once for each track.
+    bounced
+        The joins that are bounced, and with which gain. Where that is none, the bounce's own note says why.
     """
     grouped: dict[str, dict[str, float]] = {}
     for name, gain, outcome in outcomes:
-        if outcome.note:
-            grouped.setdefault(outcome.note, {})[name] = gain
+        note = outcome.note
+        if bounced is not None and name in bounced:
+            note = note.replace(_BOUNCE, _BOUNCED if bounced[name] else _NOWHERE)
+            note = note if bounced[name] or outcome.written else ""
+        if note:
+            grouped.setdefault(note, {})[name] = gain
     notes = []
     for note, joins in grouped.items():
         named = [f"{name} ({gain:+.1f} dB)" for name, gain in list(joins.items())[:_MOST_NAMED]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from fractions import Fraction
 from functools import lru_cache
@@ -13,6 +12,7 @@ from typing import Any, Final
 import opentimelineio as otio
 
 from amc_otio.errors import TimelineError
+from amc_otio.timeline.clip_gain import start_keyframes_later
 from amc_otio.timeline.metadata import lookup
 from amc_otio.timeline.rational import TimeRange, exact_rate, from_seconds, seconds
 from amc_otio.timeline.slots import SAME_TIME, duration_of, track_at
@@ -24,7 +24,13 @@ _NOT_FOR_A_SECOND: Final = ("@id", "link")
 
 
 def mute_span(
-    timeline: otio.schema.Timeline, path: tuple[int, ...], first: Fraction, last: Fraction, name: str, gap: bool
+    timeline: otio.schema.Timeline,
+    path: tuple[int, ...],
+    first: Fraction,
+    last: Fraction,
+    name: str,
+    gap: bool,
+    rate: Fraction,
 ) -> Record:
     """Silence what plays on a track between two times, splitting clips at its ends.
 
@@ -38,6 +44,8 @@ def mute_span(
         Which edit point's bounce sounds instead; kept in the metadata of what is silenced.
     gap
         Put a gap there. Otherwise the clips stay, switched off, with the transitions between them.
+    rate
+        The timeline's edit rate, for keyframes that count frames from a clip's start.
 
     Returns
     -------
@@ -70,7 +78,7 @@ def mute_span(
         if child.overlapping():
             new.append((child.clone(), True))
         else:
-            new.extend(_parts(child, start, length, first, last))
+            new.extend(_parts(child, start, length, first, last, rate))
     if not indexes:
         raise TimelineError(f"track '{track.name}'", "has nothing where the bounce plays", "propose again")
     parts = _with_gap(new, last - first, name) if gap else [_silenced(part, name) if off else part for part, off in new]
@@ -97,36 +105,34 @@ def _keeps_mute(suffix: str) -> bool:
             _silenced(clip, "")
     timeline = otio.schema.Timeline("mute", global_start_time=time(0, 24))
     timeline.tracks.append(track)
-    folder = Path(tempfile.mkdtemp(prefix="amc-mute-"))
     try:
-        path = folder / f"mute{suffix}"
-        arguments = {"media_policy": "AllMissing"} if suffix in (".otioz", ".otiod") else {}
-        otio.adapters.write_to_file(timeline, str(path), **arguments)
-        read = otio.adapters.read_from_file(str(path))
-        return [is_disabled(clip) for clip in read.find_clips()] == [False, True, False]
-    except Exception:  # whatever an adapter raises: then a gap, which every format has
+        with tempfile.TemporaryDirectory(prefix="amc-mute-", ignore_cleanup_errors=True) as folder:
+            path = Path(folder) / f"mute{suffix}"
+            arguments = {"media_policy": "AllMissing"} if suffix in (".otioz", ".otiod") else {}
+            otio.adapters.write_to_file(timeline, str(path), **arguments)
+            read = otio.adapters.read_from_file(str(path))
+            return [is_disabled(clip) for clip in read.find_clips()] == [False, True, False]
+    except Exception:  # whatever an adapter raises, or a full disk: then a gap, which every format has
         return False
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _parts(
-    item: otio.core.Item, start: Fraction, length: Fraction, first: Fraction, last: Fraction
+    item: otio.core.Item, start: Fraction, length: Fraction, first: Fraction, last: Fraction, rate: Fraction
 ) -> list[tuple[otio.core.Item, bool]]:
     """An item cut at the ends of a span, and which parts lie inside it."""
     cuts = [start, start + length]
     cuts[1:1] = [time for time in (first, last) if start + SAME_TIME < time < start + length - SAME_TIME]
     parts = []
     for one, other in pairwise(cuts):
-        part = item.clone() if len(cuts) == 2 else _part(item, one - start, other - one)
+        part = item.clone() if len(cuts) == 2 else _part(item, one - start, other - one, rate)
         if one > start:
             _without(part, _NOT_FOR_A_SECOND)
         parts.append((part, first - SAME_TIME <= one and other <= last + SAME_TIME))
     return parts
 
 
-def _part(item: otio.core.Item, offset: Fraction, length: Fraction) -> otio.core.Item:
-    """A stretch of an item, with the markers that lie in it."""
+def _part(item: otio.core.Item, offset: Fraction, length: Fraction, edit_rate: Fraction) -> otio.core.Item:
+    """A stretch of an item, with the markers that lie in it and its keyframes where they were."""
     part = item.clone()
     present = item.trimmed_range()
     start_rate, rate = exact_rate(present.start_time.rate), exact_rate(present.duration.rate)
@@ -138,6 +144,8 @@ def _part(item: otio.core.Item, offset: Fraction, length: Fraction) -> otio.core
         at = seconds(part.markers[index].marked_range.start_time)
         if not start <= at < start + length:
             del part.markers[index]
+    if offset:
+        start_keyframes_later(part, round(offset * edit_rate))
     return part
 
 

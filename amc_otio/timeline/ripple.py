@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import opentimelineio as otio
 
+from amc_otio.timeline.clip_gain import start_keyframes_later
 from amc_otio.timeline.rational import TimeRange, exact_rate, from_seconds, seconds
 from amc_otio.timeline.slots import SAME_TIME, duration_of, stack_at, track_at
 from amc_otio.timeline.undo import Record, replace_children
@@ -134,6 +135,7 @@ def _open(timeline: otio.schema.Timeline, path: tuple[int, ...], time: Fraction,
         from_seconds(seconds(present.start_time) + into, start_rate),
         from_seconds(seconds(present.duration) - into, rate),
     )
+    start_keyframes_later(tail, round(into * rate))
     return replace_children(timeline, path, index, 1, [head, _gap(change, item), tail])
 
 
