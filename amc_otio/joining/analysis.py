@@ -38,15 +38,14 @@ class Spectra:
     after: Float32
 
     @cached_property
-    def loudest(self) -> tuple[float, float]:
-        """Highest power in any band of `before` and of `after`."""
-        return float(self.before.max(initial=0.0)), float(self.after.max(initial=0.0))
+    def loudest(self) -> float:
+        """Highest power in any band of `before` and `after`."""
+        return max(float(self.before.max(initial=0.0)), float(self.after.max(initial=0.0)))
 
     @property
     def levels(self) -> tuple[Float64, Float64]:
-        """`before` and `after` in decibels, down to 80 dB below the loudest of each."""
-        before, after = self.loudest
-        return decibels(self.before, loudest=before), decibels(self.after, loudest=after)
+        """`before` and `after` in decibels, down to 80 dB below the loudest of both."""
+        return decibels(self.before, loudest=self.loudest), decibels(self.after, loudest=self.loudest)
 
     def of(self, points: slice | Int64) -> Spectra:
         """Those of some points; their levels stay as they are among all."""
