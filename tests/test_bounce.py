@@ -218,6 +218,17 @@ def test_a_shot_too_long_to_be_carried_is_bounced_in_its_place(tmp_path: Path, m
     assert check_exact(tmp_path / "new.otio") == 1
 
 
+def test_the_tracks_of_an_edit_are_held_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of two mono tracks would do by itself; what bounds memory is their sum."""
+    shots = make_edit(tmp_path, tracks=2)
+    proposals = with_joins(proposals_for(shots, indexes=("A1:1",)), **FADE, slip=30)
+    both = apply(shots.edit, proposals, tmp_path / "new.otio", bounce=True).bounces
+    assert [f.slip_samples for f in both] == [30, 30]
+    monkeypatch.setattr("amc_otio.bounce.plan.MOST_VALUES", sum(f.samples for f in both) - 1)
+    held = apply(shots.edit, proposals, tmp_path / "held.otio", bounce=True).bounces
+    assert [f.slip_samples for f in held] == [0, 0]
+
+
 def test_a_shift_at_the_ends_of_the_media(tmp_path: Path) -> None:
     shots = make_edit(tmp_path)
     timeline = otio.adapters.read_from_file(str(shots.edit))

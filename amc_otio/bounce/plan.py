@@ -22,7 +22,8 @@ from amc_otio.timeline.bounce_track import Site, Sites
 from amc_otio.timeline.edits import Edit
 
 MOST_VALUES: Final = 1 << 26
-"""Samples times channels that one bounce may hold, so that memory stays bounded: 11 minutes of stereo at 48 kHz."""
+"""Samples times channels that the bounces of one edit may hold, so that memory stays bounded: 11 minutes of stereo at
+48 kHz. All its tracks are rendered together, since what lowers one of them lowers them all."""
 
 _RUN: Final = Fraction(BOUNCE_RUN_S)
 _HANDLE: Final = Fraction(BOUNCE_HANDLE_S)
@@ -192,8 +193,8 @@ def _plan_edit(
         notes.append(f"{name}: bounced without the shift of {join.slip / 48:+.1f} ms that aligns the waveforms: {why}")
     slipped = replace(how, law=join.bounced.law) if slip else how
     made = [_bounce(d, lim, slipped, slip, rate, clocks, facts, start) for d, lim in zip(group, limits, strict=True)]
-    largest = max((b.spans.stop - b.spans.first) * b.channels for b in made)
-    if slip and largest > MOST_VALUES:
+    held = sum((b.spans.stop - b.spans.first) * b.channels for b in made)
+    if slip and held > MOST_VALUES:
         notes.append(
             f"{name}: bounced without the shift of {slip / 48:+.1f} ms that aligns the waveforms: the shot is too long "
             "to be bounced to its end"

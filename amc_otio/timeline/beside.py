@@ -54,6 +54,29 @@ class Beside:
 
 
 @contextmanager
+def folder_beside(path: Path) -> Iterator[Path]:
+    """A folder on the same disk as a new file, so that what is written in it can be renamed; gone after the block.
+
+    Raises
+    ------
+    OutputError
+        When the folder of `path` may not be written to, or has no room.
+    """
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=".amc-write-", dir=path.parent))
+    except OSError as error:
+        raise OutputError(path, f"cannot be written ({error.strerror})", "choose a folder you may write to") from error
+    try:
+        yield folder
+    except OSError as error:
+        raise OutputError(
+            path, f"cannot be written ({error.strerror or error})", "free space or choose another folder"
+        ) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
 def beside(path: Path) -> Iterator[Beside]:
     """Collect files that come to lie beside a new file when the block says so, and go again if it fails.
 
@@ -62,21 +85,13 @@ def beside(path: Path) -> Iterator[Beside]:
     OutputError
         When the folder may not be written to, or has no room.
     """
-    try:
-        folder = Path(tempfile.mkdtemp(prefix=".amc-write-", dir=path.parent))
-    except OSError as error:
-        raise OutputError(path, f"cannot be written ({error.strerror})", "choose a folder you may write to") from error
-    files = Beside(folder, path.parent)
-    try:
-        yield files
-    except BaseException as error:
-        files.take_back()
-        if isinstance(error, OutputError) and Path(error.thing).parent == folder:
-            raise OutputError(path.parent / Path(error.thing).name, error.reason, error.remedy) from error
-        if isinstance(error, OSError):
-            raise OutputError(
-                path, f"cannot be written ({error.strerror or error})", "free space or choose another folder"
-            ) from error
-        raise
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with folder_beside(path) as folder:
+        files = Beside(folder, path.parent)
+        try:
+            yield files
+        except BaseException as error:
+            files.take_back()
+            if isinstance(error, OutputError) and Path(error.thing).parent == folder:
+                # Said of the file that was wanted, not of where it was made.
+                raise OutputError(path.parent / Path(error.thing).name, error.reason, error.remedy) from error
+            raise

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import opentimelineio as otio
 
 from amc_otio.errors import OutputError
 from amc_otio.timeline import clip_gain
+from amc_otio.timeline.beside import folder_beside
 from amc_otio.timeline.equality import fields, same_fields
 from amc_otio.timeline.metadata import items_of, lookup
 from amc_otio.timeline.rational import TimeRange, exact_rate, from_seconds, seconds
@@ -180,22 +180,12 @@ def staged(timeline: otio.schema.Timeline, path: Path, media: Mapping[str, Path]
     OutputError
         As `write_timeline`.
     """
-    try:
-        folder = Path(tempfile.mkdtemp(prefix=".amc-write-", dir=path.parent))
-    except OSError as error:
-        raise OutputError(path, f"cannot be written ({error.strerror})", "choose a folder you may write to") from error
-    try:
+    with folder_beside(path) as folder:
         temporary = folder / path.name
         read = _write_and_read(timeline, temporary, path, media or {})
         _sync(temporary)
         lost = what_was_lost(timeline, read, path.suffix) + clip_gain.what_was_lost(timeline, read, temporary)
         yield Stage(temporary, path, lost)
-    except OSError as error:
-        raise OutputError(
-            path, f"cannot be written ({error.strerror or error})", "free space or choose another folder"
-        ) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _write_and_read(
