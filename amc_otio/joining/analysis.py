@@ -22,8 +22,6 @@ MARGIN = WINDOW // 2
 """Samples kept before and after a window, so that time steps and fades at its edges see real sound."""
 HOPS: Int64 = np.arange(0, WINDOW + 1, HOP, dtype=np.int64)
 """The paper's time steps in a window."""
-NEAREST = 4
-"""Hops on either side of a point that was searched for, among which the steadiest on the hop is told."""
 
 
 @dataclass(frozen=True)
@@ -99,24 +97,6 @@ class Analysis:
         return Spectra(self.grid_mel, sides[:, : self.grid.size], sides[:, self.grid.size :])
 
     @cached_property
-    def hops_spectra(self) -> Spectra:
-        """Spectra at and around `hops`: a hop is half a frame, so that all but the outermost are there already."""
-        ends = self.mel(np.array([self.hops[0] - HOP, self.hops[-1] + HOP], dtype=np.int64))
-        return _from_row(np.concatenate([ends[:, :1], self.hops_mel, ends[:, 1:]], axis=1))
-
-    def hops_around(self, point: int) -> tuple[Int64, Spectra]:
-        """Those of `hops` around a point, as many as matter to it, and the spectra there.
-
-        In the windows alone those are all. In a search only those nearest are looked at, `NEAREST` on either side:
-        they only tell how far the grid moved the point, and all would take as long as the search itself.
-        """
-        if self.hops is HOPS:
-            return self.hops, self.hops_spectra
-        at = int(np.searchsorted(self.hops, point))
-        near = self.hops[max(0, at - NEAREST) : at + NEAREST]
-        return near, _from_row(self.mel(np.arange(near[0] - HOP, near[-1] + 2 * HOP, HOP, dtype=np.int64)))
-
-    @cached_property
     def _mels_beside(self) -> dict[tuple[int, int], Float32]:
         return {}
 
@@ -141,11 +121,6 @@ class Analysis:
         held = self.samples[max(0, start) : max(0, stop)]
         missing = max(0, min(stop, 0) - start), max(0, stop - max(start, self.samples.size))
         return np.pad(held, missing) if any(missing) else held
-
-
-def _from_row(row: Float32) -> Spectra:
-    """Spectra at and around all but the first and last of successive hops."""
-    return Spectra(row[:, 1:-1], row[:, :-2], row[:, 2:])
 
 
 def analyse(samples: Float32, grid: Int64, reach: int = 0) -> Analysis:

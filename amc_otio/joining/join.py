@@ -40,8 +40,8 @@ class Join:
     out_point, in_point
         The point on the frame grid.
     exact_out, exact_in
-        The point that the method asked for before the grid: on the paper's hop for Max-SS. Where ``fitted`` searches
-        beyond the windows, the best on the hop near the point that was found.
+        Where the method would meet without the grid: on the paper's hop for Max-SS, aligned to the sample for
+        ``fitted``.
     fade_before, fade_after
         The fade around the point; both 0 is a plain cut.
     fade_law
@@ -184,7 +184,7 @@ def _aligned(
     wanted = point.in_point + found.slip
     row = bounds.allowed(np.array([point.out_point]), incoming.grid)[0]
     nearest = int(incoming.grid[row][np.argmin(np.abs(incoming.grid[row] - wanted))])
-    moved = replace(point, in_point=nearest)
+    moved = replace(point, in_point=nearest, exact_in=wanted)
     room = bounds.room(moved.out_point, moved.in_point)
     return moved, fade.within(room), wanted - nearest
 

@@ -34,10 +34,8 @@ def find_point(outgoing: Analysis, incoming: Analysis, bounds: Bounds, way: str)
         found = _nearest(*grids, bounds)
         exact = bounds.edit_point, 0
     elif way == "steady":
+        # Many pairs are nearly as steady as the best: there is none beside the grid that it could be measured by.
         found = _steadiest(outgoing.grid_spectra, incoming.grid_spectra, *grids, bounds)
-        if found is not None:
-            (outs, one), (ins, other) = outgoing.hops_around(found[0]), incoming.hops_around(found[1])
-            exact = _steadiest(one, other, outs, ins, bounds)
     else:
         found = _highest(outgoing.grid_mel, incoming.grid_mel, *grids, bounds)
         exact = _highest(outgoing.hops_mel, incoming.hops_mel, *hops, bounds)

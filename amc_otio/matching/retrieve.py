@@ -327,6 +327,6 @@ def _reasons(scores: Scores, join: Join, heard: Comparison) -> tuple[str, ...]:
     moved = max(abs(ms) for ms in join.moved_ms)
     if moved > _ANOTHER_POINT_MS:
         reasons.append(f"cut on frames; between them the best point lies {moved:.0f} ms away")
-    elif moved >= 0.5:
+    elif moved >= 0.5 and not join.slip:
         reasons.append(f"the frame grid moved the join by {moved:.0f} ms")
     return tuple(reasons)
