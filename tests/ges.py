@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +68,14 @@ def render_file(source: Path, exact: bool = False) -> np.ndarray:
     target = source.with_name("ges.wav")
     target.unlink(missing_ok=True)
     caps = ["--audio-caps=audio/x-raw,format=F32LE,rate=48000,channels=2"] if exact else []
-    environment = {**os.environ, "PYTHONPATH": sysconfig.get_paths()["purelib"]}
+    # The engine embeds the system's Python, whose home is that of the first python3 on the path: not an activated one.
+    here = str(Path(sys.prefix) / "bin")
+    places = [place for place in os.environ.get("PATH", "").split(os.pathsep) if place != here]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": sysconfig.get_paths()["purelib"],
+        "PATH": os.pathsep.join(places),
+    }
     done = subprocess.run(
         ["timeout", "90", "ges-launch-1.0", "--load", str(source), *caps, "-o", target.as_uri(), "-f", FORMAT],
         env=environment,

@@ -58,10 +58,12 @@ def test_the_engine_plays_the_bounce_sample_by_sample(fps: float, slip: int, tmp
     ((_, at),) = bounce_clips(timeline)
     first = round(at * ges.RATE)
     assert np.count_nonzero(bounced) == file.plays_samples
-    assert np.abs(rendered[:, first : first + file.plays_samples] - own).max() < EXACT
-    # Outside it: the clips that are left, and nothing of what is muted. Where a frame is no whole number of samples
-    # (29.97) the engine starts a clip, also one that nobody touched, up to a sample sooner or later than we count.
+    # Where a frame is no whole number of samples (29.97) the engine starts a clip, also one that nobody touched, up to
+    # a sample sooner or later than we count: at the bounce's ends too.
     lags = (0,) if (48_000 / fps).is_integer() or fps == 24000 / 1001 else (-1, 0, 1)
+    inside = slice(len(lags) // 2, file.plays_samples - len(lags) // 2)
+    assert np.abs(rendered[:, first : first + file.plays_samples] - own)[:, inside].max() < EXACT
+    # Outside it: the clips that are left, and nothing of what is muted.
     near = np.zeros(rendered.shape[1], bool)
     for edge in (
         first,

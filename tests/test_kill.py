@@ -125,13 +125,16 @@ def _runs(pid: int) -> bool:
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C cannot be sent to one process there")
 def test_ctrl_c_keeps_what_was_done(clips: Path, child: Path, undisturbed: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "lib"
-    process = start(child, folder, clips, 2)
-    while shards_there(folder) < 30 and process.poll() is None:
-        time.sleep(0.001)
-    process.send_signal(signal.SIGINT)
-    process.wait(timeout=60)
-    there = shards_there(folder)
+    for attempt in range(5):
+        folder = tmp_path / f"lib{attempt}"
+        process = start(child, folder, clips, 2)
+        while shards_there(folder) < 30 and process.poll() is None:
+            time.sleep(0.001)
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=60)
+        there = shards_there(folder)
+        if there < COUNT:  # on a busy machine all may be done before the signal arrives
+            break
     assert 30 <= there < COUNT
     with Library.open(folder) as library:
         report = library.index(clips.read_text().splitlines(), "mfcc", workers=1)

@@ -6,6 +6,7 @@ import dataclasses
 import importlib.util
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -322,14 +323,18 @@ def test_a_handle_is_heard_and_no_more(tmp_path: Path):
 
 
 @pytest.fixture(scope="module")
-def transition() -> ModuleType:
-    """benchmarks/transition.py."""
+def transition() -> Iterator[ModuleType]:
+    """benchmarks/transition.py, which imports its neighbours as a script does."""
     path = Path(__file__).resolve().parent.parent / "benchmarks" / "transition.py"
     spec = importlib.util.spec_from_file_location("transition", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    sys.path.insert(0, str(path.parent))
+    try:
+        spec.loader.exec_module(module)
+        yield module
+    finally:
+        sys.path.remove(str(path.parent))
 
 
 def test_a_method_can_be_spelt_out(transition: ModuleType):
