@@ -103,7 +103,7 @@ _LENGTH = f"as:{PAPER[-1].label}"
 
 OURS: tuple[Method, ...] = (
     Method("fitted", _FITTED),
-    Method("fitted, at its length", _FITTED, length=_LENGTH),
+    Method("fitted, as adaptive", _FITTED, length=_LENGTH),
     Method("max-ss-adaptive, ours", JoinSettings(method="max-ss-adaptive")),
 )
 """What transition.py compares with the paper's five."""
