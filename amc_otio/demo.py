@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from amc_otio.errors import AmcError
+from amc_otio.bundled import bundled_folder
 from amc_otio.preview import write_preview
 from amc_otio.workflow import Reporter, Sources, Written, match
 
@@ -22,18 +22,14 @@ class Demo:
 
 
 def examples_folder() -> Path:
-    """Where the bundled example lies: in the wheel beside this module, in a checkout at its top.
+    """Where the bundled example lies.
 
     Raises
     ------
     AmcError
-        When neither is there.
+        When it is not there.
     """
-    here = Path(__file__).resolve().parent
-    for folder in (here / "_examples", here.parent / "examples"):
-        if (folder / TIMELINE).is_file():
-            return folder
-    raise AmcError("the bundled example", "is not in this installation", "install amc-otio again")
+    return bundled_folder("examples", TIMELINE)
 
 
 def run_demo(folder: Path, force: bool = False, reporter: Reporter | None = None) -> Demo:

@@ -24,6 +24,7 @@ ROOMS = (
     "matching",
     "training",
     "evaluation",
+    "workflow",
     "cli",
 )
 

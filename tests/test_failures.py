@@ -169,7 +169,7 @@ def test_stopping_by_hand(
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("amc_otio.workflow.read_timeline", stop)
+    monkeypatch.setattr("amc_otio.timeline.read.check_before_parsing", stop)
     before = snapshot(here)
     assert main(command.split()) == INTERRUPTED
     assert capfd.readouterr().err == "amc-otio: stopped; what was finished is kept\n"
@@ -182,7 +182,7 @@ def test_a_fault_of_ours_is_called_one(
     def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError("oops")
 
-    monkeypatch.setattr("amc_otio.workflow.read_timeline", fail)
+    monkeypatch.setattr("amc_otio.timeline.read.check_before_parsing", fail)
     assert main(["match", "edit.otio", "-o", "new.otio"]) == FAULT
     line = capfd.readouterr().err
     assert line.count("\n") == 1

@@ -9,7 +9,7 @@ import logging
 import re
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
@@ -38,6 +38,7 @@ _PACKAGES: Final = {
 # What the readers of formats without a frame rate call it.
 _RATE_ARGUMENT: Final = {"cmx_3600": "rate", "ale": "fps"}
 _RATE_SUFFIX: Final = {".edl": "cmx_3600", ".ale": "ale"}
+_SOUND_TRACK_ADDED: Final = "no audio track: the sound of the lowest picture track is used, on a new track A1"
 _DEFAULT_RATE: Final = Fraction(24)
 # Faster than any film, slower than any sound: what a timeline's rate may be when there is a choice.
 _HIGHEST_FRAME_RATE: Final = 1000
@@ -132,8 +133,38 @@ def read_timeline(
     notes.extend(validate_file(path, timeline))
     added = sound_track and ensure_sound_tracks(timeline)
     if added:
-        notes.append("no audio track: the sound of the lowest picture track is used, on a new track A1")
+        notes.append(_SOUND_TRACK_ADDED)
     return LoadedTimeline(path, timeline, edit_rate(timeline), base, sha256, tuple(notes), added)
+
+
+def loaded_timeline(
+    edit: Path | LoadedTimeline, name: str | None = None, rate: Fraction | None = None
+) -> LoadedTimeline:
+    """Read a file, or take a copy of what is read already."""
+    if isinstance(edit, LoadedTimeline):
+        return replace(edit, timeline=edit.timeline.clone())
+    return read_timeline(edit, name=name, rate=rate)
+
+
+def in_memory(timeline: otio.schema.Timeline, path: Path) -> LoadedTimeline:
+    """Check a timeline that is in memory already, as `read_timeline` does; it is left as it is.
+
+    Parameters
+    ----------
+    path
+        A name for it; relative media is looked for in its folder. It need not exist.
+
+    Raises
+    ------
+    TimelineError
+    """
+    sha256 = hashlib.sha256(timeline.to_json_string(indent=0).encode("utf-8")).hexdigest()
+    copy = timeline.clone()
+    notes = list(validate_file(path, copy))
+    added = ensure_sound_tracks(copy)
+    if added:
+        notes.append(_SOUND_TRACK_ADDED)
+    return LoadedTimeline(path, copy, edit_rate(copy), path.absolute().parent, sha256, tuple(notes), added)
 
 
 def validate_file(path: Path, timeline: otio.schema.Timeline) -> tuple[str, ...]:
