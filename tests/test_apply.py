@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from amc_otio.config import ANALYSIS_RATE
 from amc_otio.errors import OutputError, TimelineError
+from amc_otio.formats.write import check_output, write_timeline
 from amc_otio.joining.fades import Room
 from amc_otio.proposals import symmetric
 from amc_otio.timeline.apply import apply_edits
@@ -20,7 +21,7 @@ from amc_otio.timeline.equality import fields, same_fields
 from amc_otio.timeline.rational import exact_rate, seconds
 from amc_otio.timeline.revert import revert
 from amc_otio.timeline.undo import last_track_added
-from amc_otio.timeline.write import check_output, rebase_media, stamp, write_timeline
+from amc_otio.timeline.write import rebase_media, stamp
 
 RT, TR = otio.opentime.RationalTime, otio.opentime.TimeRange
 RATES = [24000 / 1001, 24.0, 25.0, 30000 / 1001, 30.0, 48000 / 1001, 48.0, 50.0, 60000 / 1001, 60.0]

@@ -214,7 +214,7 @@ def test_what_goes_wrong_leaves_nothing_and_overwrites_nothing(tmp_path: Path, m
 
     # The timeline cannot be written; the bounce that was there comes back.
     for name in (
-        "amc_otio.timeline.write.Stage.commit",
+        "amc_otio.formats.write.Stage.commit",
         "amc_otio.workflow.applying.write_json",
         "amc_otio.bounce.run.write_bwf",
     ):

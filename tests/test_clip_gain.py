@@ -19,16 +19,19 @@ from hypothesis import strategies as st
 from timelines import clip, span, stack, timeline, track
 
 from amc_otio.config import MOST_GAIN_DB, Settings
+from amc_otio.formats.lost import gains_lost, what_was_lost
+from amc_otio.formats.registry import format_for
+from amc_otio.formats.write import write_timeline
 from amc_otio.joining.fades import Blend, level_envelope
-from amc_otio.timeline import clip_gain
 from amc_otio.timeline.apply import Applied, apply_edits
-from amc_otio.timeline.clip_gain import has_effects, recipe_for, start_keyframes_later
+from amc_otio.timeline.clip_effects import has_effects, start_keyframes_later
 from amc_otio.timeline.edits import Edit, RetrievedShot, TrackCut
 from amc_otio.timeline.equality import fields, same_fields
 from amc_otio.timeline.gain_ramp import SHORTEST_GLIDE, STEP_DB, Ramp
+from amc_otio.timeline.level_match import Recipe
 from amc_otio.timeline.rational import exact_rate
 from amc_otio.timeline.revert import revert
-from amc_otio.timeline.write import stamp, what_was_lost, write_timeline
+from amc_otio.timeline.write import stamp
 from amc_otio.workflow import Sources, apply, propose
 
 RT, TR = otio.opentime.RationalTime, otio.opentime.TimeRange
@@ -80,8 +83,12 @@ def edit(
     return dataclasses.replace(made, **changes)
 
 
+def recipe_for(suffix: str, made: Any, rate: Fraction) -> Recipe:
+    return format_for(suffix).gain_recipe(made, rate)
+
+
 def applied(made: Any, suffix: str, *edits: Edit, rate: float = 24.0) -> Applied:
-    return apply_edits(made, edits, exact_rate(rate), suffix)
+    return apply_edits(made, edits, exact_rate(rate), recipe_for(suffix, made, exact_rate(rate)))
 
 
 def incoming(made: Any, index: int = 2) -> Any:
@@ -267,11 +274,11 @@ def test_stereo_pairs_and_retrieved_shots_have_it_on_every_sound_track(tmp_path:
 def test_what_a_writer_drops_is_told(tmp_path: Path) -> None:
     made = applied(two_shots(), ".xml", edit()).timeline
     bare = applied(two_shots(), ".xml", edit(gain=0.0)).timeline
-    assert clip_gain.what_was_lost(made, made, Path("x.xml")) == ()
-    (lost,) = clip_gain.what_was_lost(made, bare, Path("x.xml"))
+    assert gains_lost(made, made, format_for(".xml"), Path("x.xml")) == ()
+    (lost,) = gains_lost(made, bare, format_for(".xml"), Path("x.xml"))
     assert ".xml kept 0 of 1 clip gains" in lost
-    assert clip_gain.what_was_lost(bare, made, Path("x.xml")) == ()
-    assert what_was_lost(made, made, ".xml") == ()
+    assert gains_lost(bare, made, format_for(".xml"), Path("x.xml")) == ()
+    assert what_was_lost(made, made, format_for(".xml"), Path("x.xml")) == ()
 
 
 # -- XGES

@@ -356,7 +356,7 @@ def test_a_disk_that_fills_leaves_nothing(
         raise OSError(28, "No space left on device")
 
     before = snapshot(here)
-    for name in ("amc_otio.timeline.write._sync", "amc_otio.timeline.write.os.fsync"):
+    for name in ("amc_otio.formats.write._sync", "amc_otio.timeline.write.os.fsync"):
         with monkeypatch.context() as patch:
             patch.setattr(name, full)
             assert main(["apply", "edit.otio", "p.json", "-o", "new.otio"]) == 8

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amc_otio.errors import TimelineError
+from amc_otio.formats.mute import keeps_mute
 from amc_otio.timeline.equality import fields, same_fields
-from amc_otio.timeline.muting import keeps_mute, mute_span
+from amc_otio.timeline.muting import mute_span
 from amc_otio.timeline.rational import exact_rate, seconds
 from amc_otio.timeline.undo import undo
 

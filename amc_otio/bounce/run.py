@@ -18,6 +18,7 @@ from amc_otio.bounce.sides import Facts
 from amc_otio.codec import encode
 from amc_otio.config import MUTES
 from amc_otio.errors import MediaError, UsageError
+from amc_otio.formats.mute import keeps_mute
 from amc_otio.media.bwf import Broadcast, write_bwf
 from amc_otio.media.locate import Locator
 from amc_otio.proposals import Proposals, ShotRecord
@@ -26,7 +27,7 @@ from amc_otio.timeline.audio_rate import stated_audio_rate
 from amc_otio.timeline.beside import Beside
 from amc_otio.timeline.bounce_track import BOUNCE, BounceClip, add_bounce_track, bounce_label
 from amc_otio.timeline.clock import start_seconds
-from amc_otio.timeline.muting import keeps_mute, mute_span
+from amc_otio.timeline.muting import mute_span
 from amc_otio.timeline.undo import Record
 from amc_otio.timeline.walk import target_url
 

@@ -14,10 +14,11 @@ from typing import Any, Final
 import opentimelineio as otio
 
 from amc_otio.errors import TimelineError
-from amc_otio.timeline.clip_gain import Outcome, Recipe, notes_of, recipe_for, start_keyframes_later
+from amc_otio.timeline.clip_effects import start_keyframes_later
 from amc_otio.timeline.conflicts import Conflicts, footprint
 from amc_otio.timeline.edits import Edit, RetrievedShot, TrackCut
 from amc_otio.timeline.gain_ramp import Ramp
+from amc_otio.timeline.level_match import Outcome, Recipe, notes_of, nowhere, put
 from amc_otio.timeline.rational import RationalTime, TimeRange, exact_rate, from_seconds, seconds
 from amc_otio.timeline.ripple import record_length, shift_after
 from amc_otio.timeline.shots import ALL_STREAMS, channels_of
@@ -59,11 +60,11 @@ class _Levels:
         """Put the edit's gain on its incoming item, which is a copy."""
         cut = seconds(item.source_range.start_time)
         ramp = Ramp.around(cut, edit.fade_before, edit.fade_after, edit.gain_db, edit.glide)
-        self.outcomes.append((edit.name, edit.gain_db, self.recipe(item, ramp)))
+        self.outcomes.append((edit.name, edit.gain_db, put(self.recipe, item, ramp)))
 
 
 def apply_edits(
-    timeline: otio.schema.Timeline, edits: Sequence[Edit], rate: Fraction, suffix: str = ".otio"
+    timeline: otio.schema.Timeline, edits: Sequence[Edit], rate: Fraction, recipe: Recipe = nowhere
 ) -> Applied:
     """Carry out `edits` on a copy of `timeline`.
 
@@ -71,8 +72,8 @@ def apply_edits(
     ----------
     rate
         The timeline's edit rate, for markers and keyframes.
-    suffix
-        Of the file that it is going to be written to: each format has its own clip gain, or none.
+    recipe
+        How the format that it is going to be written to carries a level match (`amc_otio.formats`).
 
     Raises
     ------
@@ -84,7 +85,7 @@ def apply_edits(
     records: list[Record] = []
     notes: list[str] = []
     in_order = sorted(edits, key=lambda e: (e.record_time, e.name))
-    levels = _Levels(recipe_for(suffix, timeline, rate))
+    levels = _Levels(recipe)
     now = {e.name: {c.track_path: _cut_time(new, c) + e.cut_shift for c in e.cuts} for e in in_order}
     changes = {edit.name: _apply_one(new, edit, levels, records, notes) for edit in reversed(in_order)}
     moved = Fraction(0)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import opentimelineio as otio
 
-from amc_otio.timeline.clip_gain import has_effects
+from amc_otio.timeline.clip_effects import has_effects
 from amc_otio.timeline.metadata import lookup, mapping_get
 from amc_otio.timeline.rational import TimeRange, from_seconds, seconds
 from amc_otio.timeline.shots import channels_of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 
@@ -48,3 +49,24 @@ def is_true(value: Any) -> bool:
 def is_false(value: Any) -> bool:
     """Whether a flag is explicitly unset."""
     return value is False or (isinstance(value, str) and value.strip().upper() == "FALSE")
+
+
+def plain(value: Any) -> Any:
+    """Metadata as dicts and lists of its own, so that changing them changes nothing else."""
+    if hasattr(value, "keys"):
+        return {key: plain(value[key]) for key in value}
+    if isinstance(value, (str, int, float, bool)) or value is None:
+        return value
+    try:
+        return [plain(one) for one in value]
+    except TypeError:
+        return value
+
+
+def number_or(value: Any, otherwise: float) -> float:
+    """Return a finite number that metadata holds in any spelling, else `otherwise`."""
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        return otherwise
+    return found if math.isfinite(found) else otherwise

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import tempfile
 from fractions import Fraction
-from functools import lru_cache
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, Final
 
 import opentimelineio as otio
 
 from amc_otio.errors import TimelineError
-from amc_otio.timeline.clip_gain import start_keyframes_later
+from amc_otio.timeline.clip_effects import start_keyframes_later
 from amc_otio.timeline.metadata import lookup
 from amc_otio.timeline.rational import TimeRange, exact_rate, from_seconds, seconds
 from amc_otio.timeline.slots import SAME_TIME, duration_of, track_at
 from amc_otio.timeline.undo import METADATA_KEY, Record, replace_children
-from amc_otio.timeline.walk import is_disabled
 
 _NOT_FOR_A_SECOND: Final = ("@id", "link")
 """What names one clip of Final Cut Pro 7 XML: only the first part of a clip that is split keeps it."""
@@ -81,39 +77,8 @@ def mute_span(
             new.extend(_parts(child, start, length, first, last, rate))
     if not indexes:
         raise TimelineError(f"track '{track.name}'", "has nothing where the bounce plays", "propose again")
-    parts = _with_gap(new, last - first, name) if gap else [_silenced(part, name) if off else part for part, off in new]
+    parts = _with_gap(new, last - first, name) if gap else [silenced(part, name) if off else part for part, off in new]
     return replace_children(timeline, path, indexes[0], indexes[-1] - indexes[0] + 1, parts)
-
-
-def keeps_mute(suffix: str) -> bool:
-    """Whether a format keeps that a clip is switched off: a little timeline is written and read back."""
-    return _keeps_mute(suffix.lower())
-
-
-@lru_cache(maxsize=32)
-def _keeps_mute(suffix: str) -> bool:
-    time, span = (
-        otio.opentime.RationalTime,
-        TimeRange(otio.opentime.RationalTime(0, 24), otio.opentime.RationalTime(24, 24)),
-    )
-    track = otio.schema.Track("A1", kind=otio.schema.TrackKind.Audio)
-    for number in range(3):
-        media = otio.schema.ExternalReference("file:///nothing/a.wav", TimeRange(span.start_time, time(240, 24)))
-        clip = otio.schema.Clip(f"clip {number}", media, span)
-        track.append(clip)
-        if number == 1:
-            _silenced(clip, "")
-    timeline = otio.schema.Timeline("mute", global_start_time=time(0, 24))
-    timeline.tracks.append(track)
-    try:
-        with tempfile.TemporaryDirectory(prefix="amc-mute-", ignore_cleanup_errors=True) as folder:
-            path = Path(folder) / f"mute{suffix}"
-            arguments = {"media_policy": "AllMissing"} if suffix in (".otioz", ".otiod") else {}
-            otio.adapters.write_to_file(timeline, str(path), **arguments)
-            read = otio.adapters.read_from_file(str(path))
-            return [is_disabled(clip) for clip in read.find_clips()] == [False, True, False]
-    except Exception:  # whatever an adapter raises, or a full disk: then a gap, which every format has
-        return False
 
 
 def _parts(
@@ -149,7 +114,7 @@ def _part(item: otio.core.Item, offset: Fraction, length: Fraction, edit_rate: F
     return part
 
 
-def _silenced(item: otio.core.Composable, name: str) -> otio.core.Composable:
+def silenced(item: otio.core.Composable, name: str) -> otio.core.Composable:
     """The item itself, switched off; what makes no sound by itself stays as it is."""
     if not isinstance(item, (otio.schema.Gap, otio.schema.Transition)):
         item.enabled = False

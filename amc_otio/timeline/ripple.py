@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import opentimelineio as otio
 
-from amc_otio.timeline.clip_gain import start_keyframes_later
+from amc_otio.timeline.clip_effects import start_keyframes_later
 from amc_otio.timeline.rational import TimeRange, exact_rate, from_seconds, seconds
 from amc_otio.timeline.slots import SAME_TIME, duration_of, stack_at, track_at
 from amc_otio.timeline.undo import Record, replace_children

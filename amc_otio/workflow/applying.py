@@ -8,11 +8,12 @@ from pathlib import Path
 
 from amc_otio.bounce.run import BounceFile, bounced
 from amc_otio.codec import encode
+from amc_otio.formats.write import check_output, staged
 from amc_otio.proposals import Proposals
 from amc_otio.timeline.beside import beside
-from amc_otio.timeline.clip_gain import notes_of
+from amc_otio.timeline.level_match import notes_of
 from amc_otio.timeline.read import read_timeline
-from amc_otio.timeline.write import check_output, sidecar_path, staged, stamp, write_json
+from amc_otio.timeline.write import sidecar_path, stamp, write_json
 from amc_otio.workflow.cutting import Change, cut_in, run_of
 
 
@@ -71,8 +72,8 @@ def apply(
         gains = {file.edit_point: file.gain_db for file in bounces.files}
         notes += (*applied.edit_notes, *notes_of(applied.levels, gains), *bounces.notes)
         if files is not None:
-            with staged(applied.timeline, output, bounces.media) as stage:
-                notes += stage.lost
+            with staged(applied.timeline, output, bounces.media, loaded.rate) as stage:
+                notes += stage.notes
                 content = {
                     "format": "amc-otio sidecar",
                     "version": 1,

@@ -14,12 +14,14 @@ from amc_otio.choices import best_choices, nothing_found
 from amc_otio.codec import encode
 from amc_otio.config import Settings
 from amc_otio.errors import ProposalsError
+from amc_otio.formats.base import EXACT, Format
+from amc_otio.formats.registry import format_for
 from amc_otio.proposals import Candidate, Proposal, Proposals, edit_of
 from amc_otio.timeline.apply import Applied, apply_edits
 from amc_otio.timeline.edits import Edit
 from amc_otio.timeline.read import LoadedTimeline
 from amc_otio.timeline.undo import Record, last_track_added
-from amc_otio.timeline.write import EXACT_SUFFIXES, rebase_media, rebased_url
+from amc_otio.timeline.write import rebase_media, rebased_url
 from amc_otio.workflow.ranges import fill_missing
 
 
@@ -93,7 +95,8 @@ def cut_in(loaded: LoadedTimeline, proposals: Proposals, output: Path, choices: 
     chosen = proposals.chosen(choices)
     if not chosen:
         raise nothing_found(loaded.path, proposals)
-    exact = _exact_offsets(proposals.settings, output)
+    form = format_for(output.suffix)
+    exact = _exact_offsets(proposals.settings, form)
     edits = [edit_of(p, c, proposals.settings, loaded.rate, exact) for p, c in chosen]
     timeline = loaded.timeline
     records: list[Record] = []
@@ -106,7 +109,7 @@ def cut_in(loaded: LoadedTimeline, proposals: Proposals, output: Path, choices: 
     if rebased is not None:
         records.append(rebased)
         edits = [_rebased(e, loaded.base, output.parent) for e in edits]
-    applied = apply_edits(timeline, edits, loaded.rate, output.suffix)
+    applied = apply_edits(timeline, edits, loaded.rate, form.gain_recipe(timeline, loaded.rate))
     records.extend(applied.records)
     if proposals.settings.edit.audio_only:
         notes += _split_notes(edits)
@@ -149,9 +152,9 @@ def _split_notes(edits: list[Edit]) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _exact_offsets(settings: Settings, output: Path) -> bool:
+def _exact_offsets(settings: Settings, form: Format) -> bool:
     if settings.edit.offsets == "auto":
-        return output.suffix.lower() in EXACT_SUFFIXES
+        return form.offsets == EXACT
     return settings.edit.offsets == "exact"
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 import opentimelineio as otio
 
 from amc_otio.config import Settings
+from amc_otio.formats.write import check_output
 from amc_otio.proposals import Proposals
-from amc_otio.timeline.clip_gain import notes_of
+from amc_otio.timeline.level_match import notes_of
 from amc_otio.timeline.read import in_memory
 from amc_otio.timeline.select import Selection
-from amc_otio.timeline.write import check_output, stamp
+from amc_otio.timeline.write import stamp
 from amc_otio.workflow.applying import Written, apply
 from amc_otio.workflow.cutting import Change, cut_in, run_of
 from amc_otio.workflow.proposing import propose

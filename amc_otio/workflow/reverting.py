@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from amc_otio.errors import TimelineError
+from amc_otio.formats.write import check_output, write_timeline
 from amc_otio.timeline.metadata import items_of
 from amc_otio.timeline.read import read_timeline
 from amc_otio.timeline.revert import revert as revert_run
 from amc_otio.timeline.revert import runs_of
-from amc_otio.timeline.write import check_output, write_timeline
 
 
 @dataclass(frozen=True)
