@@ -112,14 +112,16 @@ def apply(arguments: argparse.Namespace) -> int:
     """``amc-otio apply``."""
     from amc_otio import workflow
     from amc_otio.codec import encode
-    from amc_otio.proposals import read_proposals
+    from amc_otio.proposals import read_decisions, read_proposals
 
     console = console_of(arguments)
+    choices = choices_of(arguments.choose)
+    decisions = read_decisions(arguments.decisions) if arguments.decisions is not None else None
     written = workflow.apply(
         arguments.edit,
         read_proposals(arguments.proposals),
         arguments.output,
-        choices_of(arguments.choose),
+        choices if decisions is None else decisions,
         force=arguments.force,
         dry_run=arguments.dry_run,
         bounce=arguments.bounce,
@@ -141,11 +143,13 @@ def apply(arguments: argparse.Namespace) -> int:
 
 def preview(arguments: argparse.Namespace) -> int:
     """``amc-otio preview``."""
-    from amc_otio.proposals import read_proposals
+    from amc_otio.proposals import decided, read_decisions, read_proposals
 
     console = console_of(arguments)
     proposals = read_proposals(arguments.proposals)
     choices = choices_of(arguments.choose)
+    if arguments.decisions is not None:
+        proposals, choices = decided(proposals, read_decisions(arguments.decisions))
     if choices is None:
         choices = {n: 1 for n, p in enumerate(proposals.proposals, 1) if p.candidates}
     files, problems = _render(proposals.chosen(choices), arguments.output, arguments.force)

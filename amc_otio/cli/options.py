@@ -49,6 +49,15 @@ def output(parser: argparse.ArgumentParser, text: str) -> None:
     parser.add_argument("--force", action="store_true", help="replace FILE if it exists (never the file that is read)")
 
 
+def choosing(parser: argparse.ArgumentParser, text: str, default: str) -> None:
+    """Which candidates."""
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("--choose", metavar="N=RANK,…", help=f"{text}; default: {default}")
+    group.add_argument(
+        "--decisions", metavar="FILE", type=Path, help="what was decided of the proposals, joins included, as a file"
+    )
+
+
 def dry_run(parser: argparse.ArgumentParser) -> None:
     """Do all but write."""
     parser.add_argument("--dry-run", action="store_true", help="do everything but write")

@@ -64,11 +64,7 @@ def build_parser() -> Parser:
     apply.add_argument("edit", metavar="EDIT", type=Path, help="the timeline that the proposals were made for")
     apply.add_argument("proposals", metavar="PROPOSALS", type=Path, help="the file that propose wrote")
     options.output(apply, "the new timeline")
-    apply.add_argument(
-        "--choose",
-        metavar="N=RANK,…",
-        help="edit point N gets its candidate RANK (0 keeps the present shot); default: the best of each",
-    )
+    options.choosing(apply, "edit point N gets its candidate RANK (0 keeps the present shot)", "the best of each")
     options.bouncing(apply)
     options.dry_run(apply)
 
@@ -77,7 +73,7 @@ def build_parser() -> Parser:
     )
     preview.add_argument("proposals", metavar="PROPOSALS", type=Path, help="the file that propose wrote")
     preview.add_argument("-o", "--output", metavar="DIR", type=Path, required=True, help="folder for the WAV files")
-    preview.add_argument("--choose", metavar="N=RANK,…", help="which candidates; default: the best of each edit point")
+    options.choosing(preview, "which candidates", "the best of each edit point")
     preview.add_argument("--force", action="store_true", help="replace files that exist")
 
     revert = options.command(sub, "revert", commands.revert, "undo the last run on a timeline that amc-otio wrote")

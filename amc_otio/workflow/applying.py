@@ -8,7 +8,7 @@ from pathlib import Path
 
 from amc_otio.bounce.run import BounceFile, bounced
 from amc_otio.codec import encode
-from amc_otio.proposals import Proposals
+from amc_otio.proposals import Decisions, Proposals, decided
 from amc_otio.timeline.beside import beside
 from amc_otio.timeline.clip_gain import notes_of
 from amc_otio.timeline.read import read_timeline
@@ -31,7 +31,7 @@ def apply(
     edit: Path,
     proposals: Proposals,
     output: Path,
-    choices: dict[int, int] | None = None,
+    choices: dict[int, int] | Decisions | None = None,
     force: bool = False,
     dry_run: bool = False,
     bounce: bool = False,
@@ -42,7 +42,8 @@ def apply(
     Parameters
     ----------
     choices
-        ``{edit point number: rank}``, both from 1; rank 0 keeps the present shot. None takes the best of each.
+        ``{edit point number: rank}``, both from 1; rank 0 keeps the present shot. Or decisions, with what an editor
+        changed at the joins. None takes the best of each.
     dry_run
         Do everything but write.
     bounce
@@ -56,6 +57,8 @@ def apply(
         Nothing is written then.
     """
     check_output(output, edit, force)
+    if isinstance(choices, Decisions):
+        proposals, choices = decided(proposals, choices)
     loaded = read_timeline(edit, name=proposals.timeline.name or None, rate=proposals.timeline.rate)
     cut = cut_in(loaded, proposals, output, choices)
     applied, notes = cut.applied, cut.notes
