@@ -178,16 +178,13 @@ def revert(arguments: argparse.Namespace) -> int:
 
 def points(arguments: argparse.Namespace) -> int:
     """``amc-otio points``."""
-    from amc_otio.timeline.edit_points import find_edit_points
+    from amc_otio import workflow
     from amc_otio.timeline.read import read_timeline
-    from amc_otio.timeline.select import select
 
     console = console_of(arguments)
     loaded = read_timeline(arguments.edit, name=arguments.timeline, rate=rate_of(arguments))
     console.notes(loaded.notes)
-    found = select(
-        find_edit_points(loaded.timeline, loaded.rate), selection_of(arguments), loaded.timeline, loaded.rate
-    )
+    found = workflow.points(loaded, selection_of(arguments))
     rows: list[list[str]] = []
     for point in found:
         names = [shot.name if shot is not None else "" for shot in (point.outgoing, point.incoming)]
@@ -270,10 +267,11 @@ def doctor(arguments: argparse.Namespace) -> int:
     console = console_of(arguments)
     findings = examine()
     console.table(("", "what", "found"), [(f.state, f.name, f.found) for f in findings])
+    console.say()
     for finding in findings:
         if finding.remedy:
             console.say(f"{finding.name}: {finding.remedy}")
-    console.result([{"name": f.name, "state": f.state, "found": f.found, "remedy": f.remedy} for f in findings])
+    console.result([vars(finding) for finding in findings])
     return 0 if all(f.state != "missing" for f in findings) else 1
 
 

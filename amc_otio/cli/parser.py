@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from amc_otio import __version__
-from amc_otio.cli import commands, evaluate, models, options
+from amc_otio.cli import commands, evaluate, models, options, schema
 from amc_otio.cli import train as train_command
 from amc_otio.cli.options import Parser
 
@@ -88,7 +88,10 @@ def build_parser() -> Parser:
     index = options.command(sub, "index", commands.index, "build or refresh a library of sounds")
     index.add_argument("paths", metavar="PATH", type=Path, nargs="+", help="media files, folders or timelines")
     index.add_argument(
-        "--library", metavar="DIR", type=Path, help="the library's folder (default: amc.toml's, else .amc here)"
+        "--library",
+        metavar="DIR",
+        type=Path,
+        help="the library's folder (default: AMC_LIBRARY, amc.toml's, else .amc here)",
     )
     options.representation(index)
     index.add_argument("--workers", metavar="N", type=int, help="processes (default: one a core)")
@@ -104,11 +107,15 @@ def build_parser() -> Parser:
         help="say what it holds; read it all and set aside what is damaged; forget what is gone",
     )
     library.add_argument(
-        "--library", metavar="DIR", type=Path, help="the library's folder (default: amc.toml's, else .amc here)"
+        "--library",
+        metavar="DIR",
+        type=Path,
+        help="the library's folder (default: AMC_LIBRARY, amc.toml's, else .amc here)",
     )
 
     evaluate.add(sub)
     models.add(sub)
+    schema.add(sub)
 
     options.command(sub, "doctor", commands.doctor, "say what is installed, what is missing and how to get it")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,8 @@ from amc_otio.timeline.clip_gain import notes_of
 from amc_otio.timeline.read import read_timeline
 from amc_otio.timeline.write import check_output, sidecar_path, staged, stamp, write_json
 from amc_otio.workflow.cutting import Change, cut_in, run_of
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ def apply(
     AmcError
         Nothing is written then.
     """
+    began = time.monotonic()
     check_output(output, edit, force)
     if isinstance(choices, Decisions):
         proposals, choices = decided(proposals, choices)
@@ -90,4 +95,6 @@ def apply(
                 write_json(files.new(sidecar.name), content)
                 files.place()
                 stage.commit()
+    verb = "would write" if dry_run else "wrote"
+    _log.info("%s %s, %d match cuts, in %.3f s", verb, output, len(cut.changes), time.monotonic() - began)
     return Written(output, sidecar, cut.changes, notes, bounces.files)
