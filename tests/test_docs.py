@@ -15,6 +15,8 @@ from amc_otio.config import Settings, load
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
+PAGES = ["bad-input.md", "commands.md", "decisions.schema.json", "proposals.schema.json", "settings.md"]
+
 
 @pytest.fixture(scope="module")
 def generate() -> ModuleType:
@@ -27,9 +29,7 @@ def generate() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize(
-    "page", ["bad-input.md", "commands.md", "decisions.schema.json", "proposals.schema.json", "settings.md"]
-)
+@pytest.mark.parametrize("page", PAGES)
 def test_generated_pages_are_up_to_date(page: str, generate: ModuleType) -> None:
     written = (DOCS / page).read_text(encoding="utf-8")
     assert written == generate.pages()[page], "run: python docs/generate.py"

@@ -22,8 +22,6 @@ class Program:
     ----------
     name
         As its makers write it.
-    takes
-        How what we write gets in.
     commands
         Names on PATH.
     places
@@ -31,36 +29,35 @@ class Program:
     """
 
     name: str
-    takes: str
     commands: tuple[str, ...] = ()
     places: tuple[tuple[str, str], ...] = ()
 
 
 PROGRAMS: Final = (
-    Program("DaVinci Resolve", "imports .otio, FCP 7 XML, FCPX XML, AAF and EDL", ("resolve",), (
+    Program("DaVinci Resolve", ("resolve",), (
         ("linux", "opt/resolve/bin/resolve"),
         ("darwin", "Applications/DaVinci Resolve/DaVinci Resolve.app"),
         ("win32", "Program Files/Blackmagic Design/DaVinci Resolve/Resolve.exe"),
     )),
-    Program("Premiere Pro", "imports FCP 7 XML and AAF", (), (
+    Program("Premiere Pro", (), (
         ("darwin", "Applications/Adobe Premiere Pro*/Adobe Premiere Pro*.app"),
         ("win32", "Program Files/Adobe/Adobe Premiere Pro*/Adobe Premiere Pro.exe"),
     )),
-    Program("Final Cut Pro", "imports FCPX XML", (), (("darwin", "Applications/Final Cut Pro*.app"),)),
-    Program("Kdenlive", "imports .otio", ("kdenlive",), (
+    Program("Final Cut Pro", (), (("darwin", "Applications/Final Cut Pro*.app"),)),
+    Program("Kdenlive", ("kdenlive",), (
         ("darwin", "Applications/kdenlive.app"),
         ("win32", "Program Files/kdenlive/bin/kdenlive.exe"),
     )),
-    Program("Shotcut", "opens MLT XML", ("shotcut",), (
+    Program("Shotcut", ("shotcut",), (
         ("darwin", "Applications/Shotcut.app"),
         ("win32", "Program Files/Shotcut/shotcut.exe"),
     )),
-    Program("Blender", "has a sequencer", ("blender",), (
+    Program("Blender", ("blender",), (
         ("darwin", "Applications/Blender.app"),
         ("win32", "Program Files/Blender Foundation/Blender*/blender.exe"),
     )),
-    Program("melt", "renders MLT XML", ("melt", "melt-7")),
-    Program("GES", "renders .otio and .xges", ("ges-launch-1.0",)),
+    Program("melt", ("melt", "melt-7")),
+    Program("GES", ("ges-launch-1.0",)),
 )  # fmt: skip
 _INSTALL: Final = {
     "melt": "apt-get install melt, to render MLT XML",
@@ -121,7 +118,7 @@ def _glob(base: Path, pattern: str) -> Iterator[Path]:
 def _program(program: Program) -> Finding:
     found = find(program)
     if found is not None:
-        return Finding(program.name, "ok", f"{found} ({program.takes})", group="program")
+        return Finding(program.name, "ok", str(found), group="program")
     return Finding(program.name, "optional", "-", _INSTALL.get(program.name, ""), "program")
 
 

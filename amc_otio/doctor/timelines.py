@@ -68,9 +68,7 @@ def _plugin(otio: Any) -> Finding:
     try:
         manifest = entries[0].load().plugin_manifest()
     except Exception as error:  # whatever a broken installation raises
-        return Finding(
-            name, "missing", f"its manifest does not load ({type(error).__name__}: {error})", _INSTALL, group
-        )
+        return Finding(name, "missing", f"its manifest does not load ({error!r})", _INSTALL, group)
     held = {
         kind: [plugin.name for plugin in getattr(manifest, kind)]
         for kind in ("adapters", "hook_scripts", "media_linkers")
