@@ -34,7 +34,8 @@ Written by `python docs/generate.py` from the options themselves: do not edit it
 
 Every command takes `--json` (one JSON document on stdout and nothing else there), `-q` (errors only), `-v` (every
 note and reason) and `--log FILE`. Results go to stdout; notes (`note: …`), progress and the one line of an error
-(`amc-otio: …`) go to stderr. The timeline that is read is never changed, and nothing that exists is replaced without `--force`.
+(`amc-otio: …`) go to stderr. The timeline that is read is never changed, and nothing that exists is replaced without
+`--force`.
 
 Settings come from the command line, then from the environment, then from the settings file, then from the defaults
 below. The settings file is that of `--config`, else of `AMC_CONFIG`, else `amc.toml` beside the timeline or in the
@@ -272,7 +273,8 @@ SETTINGS = """\
 Written by `python docs/generate.py` from `amc_otio/config.py`: do not edit it by hand.
 
 A file `amc.toml` beside the timeline or in the working folder, or one given with `--config` or `AMC_CONFIG`.
-The command line wins over it, and so do the variables of the environment ([commands.md](commands.md)). All settings with their defaults:
+The command line wins over it, and so do the variables of the environment ([commands.md](commands.md)). All
+settings with their defaults:
 
 """
 
