@@ -364,3 +364,17 @@ def test_any_change_is_carried_out_or_refused(nudge: int, fade: Fraction | None,
         assert str(error).isprintable()
     else:
         assert len(written.changes) == 1
+
+
+def test_a_bounce_is_rendered_as_decided(real: Proposals, edit: Path, tmp_path: Path) -> None:
+    plain = decisions_for(real, (one("A1:1", rank=3),))
+    moved = decisions_for(real, (one("A1:1", rank=3, nudge_frames=2, fade_length=Fraction(1, 4)),))
+    files = [
+        apply(edit, real, tmp_path / f"{name}.otio", made, bounce=True).bounces[0]
+        for name, made in (("plain", plain), ("moved", moved))
+    ]
+    first, second = (file.time_reference + file.point_sample for file in files)
+    assert second - first == 2 * files[0].rate / real.timeline.rate
+    assert files[1].fade_last_sample - files[1].fade_first_sample + 1 == files[1].rate // 4
+    # The two sounds lie against each other as they did.
+    assert files[1].outgoing_sample - files[0].outgoing_sample == files[1].incoming_sample - files[0].incoming_sample
