@@ -1,8 +1,8 @@
 """Every default, once.
 
 The command line, the config file ``amc.toml`` and the docs read the defaults here. A value comes, in this order,
-from the command line, from ``--config FILE`` or ``amc.toml`` beside the timeline or in the working folder, and
-from this module.
+from the command line, from the environment (`amc_otio.environment`), from the settings file, and from this module. The
+settings file is ``--config FILE``, else ``AMC_CONFIG``, else ``amc.toml`` beside the timeline or in the working folder.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar, get_type_hints
 
+from amc_otio import environment
 from amc_otio.errors import UsageError
 
 ANALYSIS_RATE: Final = 48_000
@@ -326,12 +327,12 @@ def load(path: Path | None = None, beside: Path | None = None) -> Settings:
 
 
 def load_all(path: Path | None = None, beside: Path | None = None) -> AllSettings:
-    """Read settings from a TOML file.
+    """Read settings from a TOML file, and put in what the environment says.
 
     Parameters
     ----------
     path
-        The file named by the user; it must exist.
+        The file named by the user; it must exist. None is that of ``AMC_CONFIG``, which must exist too.
     beside
         A folder in which ``amc.toml`` is looked for before the working folder.
 
@@ -340,15 +341,23 @@ def load_all(path: Path | None = None, beside: Path | None = None) -> AllSetting
     UsageError
         When the file cannot be read or holds something unknown.
     """
-    if path is None:
-        for folder in (beside, Path.cwd()):
-            if folder is not None and (folder / "amc.toml").is_file():
-                path = folder / "amc.toml"
-                break
+    found = _read(path or environment.path("AMC_CONFIG") or _found(beside))
+    library = environment.value("AMC_LIBRARY")
+    return found if library is None else dataclasses.replace(found, library=LibrarySettings(library))
+
+
+def _found(beside: Path | None) -> Path | None:
+    for folder in (beside, Path.cwd()):
+        if folder is not None and (folder / "amc.toml").is_file():
+            return folder / "amc.toml"
+    return None
+
+
+def _read(path: Path | None) -> AllSettings:
     if path is None:
         return AllSettings()
     if path.exists() and not path.is_file():
-        raise UsageError(path, "is not a regular file", "give a TOML file with --config")
+        raise UsageError(path, "is not a regular file", "give a TOML file with --config or AMC_CONFIG")
     if sys.version_info >= (3, 11):
         import tomllib
     else:
@@ -356,7 +365,9 @@ def load_all(path: Path | None = None, beside: Path | None = None) -> AllSetting
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UsageError(path, f"cannot be read ({error.strerror})", "give a TOML file with --config") from error
+        raise UsageError(
+            path, f"cannot be read ({error.strerror})", "give a TOML file with --config or AMC_CONFIG"
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(path, f"is not TOML ({error})", "mend it or leave it out") from error
     merged = _merged(AllSettings(), values, str(path))

@@ -20,10 +20,10 @@ sys.path[:0] = [str(DOCS.parent), str(DOCS.parent / "tests")]
 
 import failure_cases  # noqa: E402
 
-from amc_otio import config, errors  # noqa: E402
+from amc_otio import config, environment, errors  # noqa: E402
 from amc_otio.cli import FAULT, INTERRUPTED  # noqa: E402
 from amc_otio.cli.parser import build_parser  # noqa: E402
-from amc_otio.proposals import proposals_schema  # noqa: E402
+from amc_otio.proposals import decisions_schema, proposals_schema  # noqa: E402
 
 INTRODUCTION = """\
 # Commands
@@ -32,22 +32,43 @@ Written by `python docs/generate.py` from the options themselves: do not edit it
 
     amc-otio COMMAND [OPTION …]      (or: python -m amc_otio COMMAND …)
 
-Every command takes `--json` (one JSON document on stdout and nothing else there), `-q` (errors only) and `-v` (every
-note and reason). Results go to stdout; notes (`note: …`), progress and the one line of an error (`amc-otio: …`) go to
-stderr. The timeline that is read is never changed, and nothing that exists is replaced without `--force`.
+Every command takes `--json` (one JSON document on stdout and nothing else there), `-q` (errors only), `-v` (every
+note and reason) and `--log FILE`. Results go to stdout; notes (`note: …`), progress and the one line of an error
+(`amc-otio: …`) go to stderr. The timeline that is read is never changed, and nothing that exists is replaced without
+`--force`.
 
-Settings come from the command line, then from `--config FILE` or `amc.toml` beside the timeline or in the working
-folder, then from the defaults below.
+Settings come from the command line, then from the environment, then from the settings file, then from the defaults
+below. The settings file is that of `--config`, else of `AMC_CONFIG`, else `amc.toml` beside the timeline or in the
+working folder.
 """
 
 ENVIRONMENT = """\
 ## Environment
 
-| Variable | What it does |
-|---|---|
-| `AMC_DEBUG` | when set, an error ends with its traceback instead of one line |
-| `AMC_MODELS` | the model folder, instead of the user's ([models.md](models.md)) |
-| `XDG_CACHE_HOME`, on Windows `LOCALAPPDATA` | the user's cache; .otioz bundles are unpacked below it |
+An option wins over its variable, a variable over `amc.toml`, and that over the default. An empty variable is unset.
+
+| Variable | What it does | The option that wins |
+|---|---|---|
+"""
+
+LOG = """\
+## The log
+
+`--log FILE`, or `AMC_LOG` for every command, appends a line an event to a file: time (UTC), level, process, module, and
+what was read, the settings, times, notes and errors, these with their traceback. Control characters are escaped, so
+that an event is one line. Several processes may write to one log. The file is made so that only its owner can read
+it; one that holds something else than a log is left as it is, with an error before any work (exit code 8).
+"""
+
+ERRORS = """\
+With `--json` an error is an object on stdout too, so that stdout holds exactly one JSON document whatever happens, and
+a program need not read stderr (where the same line stands for people) to know why there is no result:
+
+    {"error": {"type": "TimelineError", "thing": "no.otio", "reason": "does not exist", "remedy": "…", "exit_code": 3}}
+
+`type` is one of the table above; `Interrupted` is 130, `Fault` 70. Where a command has a result although it does not
+end with 0, that result is the document: `propose` that found nothing to cut (7) prints the proposals with their
+refusals, `doctor` that misses something (1) its findings. Only where stdout itself cannot be written is it empty.
 """
 
 _CHANGE = (
@@ -162,7 +183,9 @@ JSON_SHAPES: dict[str, dict[str, str]] = {
         "[].state": "`ok`, `optional` (absent, and that is fine) or `missing`",
         "[].found": "version or path",
         "[].remedy": "the line that gets it, or an empty text",
+        "[].group": "`package`, `timeline` (a format), `plugin`, `model` or `program` (an editor or engine)",
     },
+    "schema": {"": "the JSON schema (draft 2020-12) of the file: [proposals.md](proposals.md)"},
     "models list": {
         "folder": "the model folder",
         "models": "the models in it, as `models add` prints them",
@@ -181,10 +204,15 @@ JSON_SHAPES: dict[str, dict[str, str]] = {
 
 def commands_page() -> str:
     """Return docs/commands.md."""
-    lines = [INTRODUCTION, "## Exit codes", "", "| Code | Meaning |", "|---|---|"]
-    lines += [f"| {code} | {meaning} |" for code, meaning in exit_codes().items()]
+    lines = [INTRODUCTION, "## Exit codes", "", "| Code | Meaning | `type` |", "|---|---|---|"]
+    names = {kind.exit_code: f"`{kind.__name__}`" for kind in error_classes()} | {FAULT: "`Fault`"}
+    names[INTERRUPTED] = "`Interrupted`"
+    lines += [f"| {code} | {meaning} | {names.get(code, '')} |" for code, meaning in exit_codes().items()]
+    lines += ["", ERRORS]
     lines += ["", "[bad-input.md](bad-input.md) lists inputs that were tried, and what each of them gives.", ""]
-    lines += [ENVIRONMENT]
+    lines += [ENVIRONMENT.rstrip()]
+    lines += [f"| `{one.name}` | {one.what} | {one.option} |" for one in environment.VARIABLES]
+    lines += ["", LOG]
     parser = build_parser()
     subparsers = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
     for name, command in subparsers.choices.items():
@@ -207,7 +235,7 @@ def option_rows(command: argparse.ArgumentParser, group: argparse._ArgumentGroup
     """A table row for each option of a group that not every command has."""
     formatter = command._get_formatter()
     for action in group._group_actions:
-        if action.dest in ("help", "json", "quiet", "verbose"):
+        if action.dest in ("help", "json", "quiet", "verbose", "log"):
             continue
         value = formatter._format_args(action, formatter._get_default_metavar_for_optional(action))
         shown = " ".join(part for part in (", ".join(action.option_strings), value) if part)
@@ -222,12 +250,17 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
+def error_classes() -> list[type[errors.AmcError]]:
+    """Every class of errors, the root first."""
+    found = [value for value in vars(errors).values() if isinstance(value, type)]
+    return [value for value in found if issubclass(value, errors.AmcError)]
+
+
 def exit_codes() -> dict[int, str]:
     """Every exit code and its meaning."""
     codes = {0: "Done."}
-    for value in vars(errors).values():
-        if isinstance(value, type) and issubclass(value, errors.AmcError):
-            codes[value.exit_code] = (value.__doc__ or "").splitlines()[0]
+    for kind in error_classes():
+        codes[kind.exit_code] = (kind.__doc__ or "").splitlines()[0]
     codes[1] = "Something is missing in this installation (`doctor` says what)."
     codes[FAULT] = "A fault of ours, not of the input: please report it."
     codes[INTERRUPTED] = "Stopped by hand (Ctrl-C); what was finished is kept."
@@ -239,8 +272,9 @@ SETTINGS = """\
 
 Written by `python docs/generate.py` from `amc_otio/config.py`: do not edit it by hand.
 
-A file `amc.toml` beside the timeline or in the working folder, or one given with `--config`. The command line wins over
-it. All settings with their defaults:
+A file `amc.toml` beside the timeline or in the working folder, or one given with `--config` or `AMC_CONFIG`.
+The command line wins over it, and so do the variables of the environment ([commands.md](commands.md)). All
+settings with their defaults:
 
 """
 
@@ -273,6 +307,7 @@ def pages() -> dict[str, str]:
         "bad-input.md": failure_cases.table(),
         "commands.md": commands_page(),
         "settings.md": settings_page(),
+        "decisions.schema.json": json.dumps(decisions_schema(), indent=1, ensure_ascii=False) + "\n",
         "proposals.schema.json": json.dumps(proposals_schema(), indent=1, ensure_ascii=False) + "\n",
     }
 

@@ -25,6 +25,7 @@ ROOMS = (
     "matching",
     "training",
     "evaluation",
+    "doctor",
     "workflow",
     "cli",
 )
@@ -43,9 +44,10 @@ MAY = {
     "proposals": {"joining", "timeline"},
     "bounce": {"formats", "joining", "media", "proposals", "timeline"},
     "matching": {"descriptors", "joining", "library", "representations", "media", "timeline", "proposals"},
+    "doctor": {"representations"},
     "evaluation": {"joining", "library", "representations", "media"},
 }
-PLAIN = {"errors", "config", "codec"}
+PLAIN = {"errors", "config", "codec", "environment"}
 
 
 def imported(file: Path) -> set[str]:

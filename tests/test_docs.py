@@ -15,6 +15,8 @@ from amc_otio.config import Settings, load
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
+PAGES = ["bad-input.md", "commands.md", "decisions.schema.json", "proposals.schema.json", "settings.md"]
+
 
 @pytest.fixture(scope="module")
 def generate() -> ModuleType:
@@ -27,7 +29,7 @@ def generate() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("page", ["bad-input.md", "commands.md", "proposals.schema.json", "settings.md"])
+@pytest.mark.parametrize("page", PAGES)
 def test_generated_pages_are_up_to_date(page: str, generate: ModuleType) -> None:
     written = (DOCS / page).read_text(encoding="utf-8")
     assert written == generate.pages()[page], "run: python docs/generate.py"
@@ -64,7 +66,7 @@ def test_json_output_is_what_the_page_says(
         found = json.loads(capsys.readouterr().out)
         prefix, example = ("[].", found[0]) if isinstance(found, list) else ("", found)
         assert [prefix + key for key in example] == list(generate.JSON_SHAPES[command]), command
-    elsewhere = {"propose", "demo", *(name for name in generate.JSON_SHAPES if name.startswith("models "))}
+    elsewhere = {"propose", "demo", "schema", *(name for name in generate.JSON_SHAPES if name.startswith("models "))}
     assert set(generate.JSON_SHAPES) == {*runs, *elsewhere}  # tests/test_models.py runs those of models
 
 

@@ -282,10 +282,10 @@ def test_doctor_knows_the_models_and_what_they_need(
 
     assert found()["models"].state == "optional" and "amc-otio models add FILE" in found()["models"].remedy
     add(checkpoint, unverified=True)
-    assert found()["models"] == doctor.Finding("models", "ok", "mine-v2 (clap; unknown)")
+    assert found()["models"] == doctor.Finding("models", "ok", "mine-v2 (clap; unknown)", group="model")
     (folder / "bad.json").write_text("{")
     assert found()["models"].state == "missing" and "bad.json is damaged" in found()["models"].found
-    monkeypatch.setattr(doctor, "_version", lambda name: "")
+    monkeypatch.setattr("amc_otio.doctor.packages.version", lambda name: "")
     for name in ("torch", "laion-clap", "openvino", "matplotlib"):
         assert found()[name].state == "optional" and found()[name].remedy.startswith("pip install 'amc-otio[")
 

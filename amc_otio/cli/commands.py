@@ -112,14 +112,16 @@ def apply(arguments: argparse.Namespace) -> int:
     """``amc-otio apply``."""
     from amc_otio import workflow
     from amc_otio.codec import encode
-    from amc_otio.proposals import read_proposals
+    from amc_otio.proposals import read_decisions, read_proposals
 
     console = console_of(arguments)
+    choices = choices_of(arguments.choose)
+    decisions = read_decisions(arguments.decisions) if arguments.decisions is not None else None
     written = workflow.apply(
         arguments.edit,
         read_proposals(arguments.proposals),
         arguments.output,
-        choices_of(arguments.choose),
+        choices if decisions is None else decisions,
         force=arguments.force,
         dry_run=arguments.dry_run,
         bounce=arguments.bounce,
@@ -141,11 +143,13 @@ def apply(arguments: argparse.Namespace) -> int:
 
 def preview(arguments: argparse.Namespace) -> int:
     """``amc-otio preview``."""
-    from amc_otio.proposals import read_proposals
+    from amc_otio.proposals import decided, read_decisions, read_proposals
 
     console = console_of(arguments)
     proposals = read_proposals(arguments.proposals)
     choices = choices_of(arguments.choose)
+    if arguments.decisions is not None:
+        proposals, choices = decided(proposals, read_decisions(arguments.decisions))
     if choices is None:
         choices = {n: 1 for n, p in enumerate(proposals.proposals, 1) if p.candidates}
     files, problems = _render(proposals.chosen(choices), arguments.output, arguments.force)
@@ -174,16 +178,13 @@ def revert(arguments: argparse.Namespace) -> int:
 
 def points(arguments: argparse.Namespace) -> int:
     """``amc-otio points``."""
-    from amc_otio.timeline.edit_points import find_edit_points
+    from amc_otio import workflow
     from amc_otio.timeline.read import read_timeline
-    from amc_otio.timeline.select import select
 
     console = console_of(arguments)
     loaded = read_timeline(arguments.edit, name=arguments.timeline, rate=rate_of(arguments))
     console.notes(loaded.notes)
-    found = select(
-        find_edit_points(loaded.timeline, loaded.rate), selection_of(arguments), loaded.timeline, loaded.rate
-    )
+    found = workflow.points(loaded, selection_of(arguments))
     rows: list[list[str]] = []
     for point in found:
         names = [shot.name if shot is not None else "" for shot in (point.outgoing, point.incoming)]
@@ -266,10 +267,11 @@ def doctor(arguments: argparse.Namespace) -> int:
     console = console_of(arguments)
     findings = examine()
     console.table(("", "what", "found"), [(f.state, f.name, f.found) for f in findings])
+    console.say()
     for finding in findings:
         if finding.remedy:
             console.say(f"{finding.name}: {finding.remedy}")
-    console.result([{"name": f.name, "state": f.state, "found": f.found, "remedy": f.remedy} for f in findings])
+    console.result([vars(finding) for finding in findings])
     return 0 if all(f.state != "missing" for f in findings) else 1
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import logging
 import os
 import sys
 import time
@@ -12,6 +13,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from amc_otio.errors import OutputError, one_line
+
+_log = logging.getLogger(__name__)
+_printed: list[str] = []
+"""What went to stdout as JSON in this run: one document, or none yet."""
 
 
 class Console:
@@ -34,6 +39,7 @@ class Console:
 
     def note(self, text: str) -> None:
         """Print a remark on stderr."""
+        _log.info("note: %s", text)
         if not self.quiet:
             self._clear()
             print(one_line(f"note: {text}"), file=sys.stderr)
@@ -43,13 +49,17 @@ class Console:
         limit = len(texts) if self.verbose else shown
         for text in texts[:limit]:
             self.note(text)
+        for text in texts[limit:]:
+            _log.info("note: %s", text)
         if len(texts) > limit:
             self.note(f"and {len(texts) - limit} more (--verbose shows all)")
 
     def result(self, value: Any) -> None:
         """Print JSON where it was asked for."""
         if self.json_output:
-            _print(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False))
+            text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
+            _printed.append("result")
+            _print(text)
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Print aligned columns."""
@@ -76,6 +86,22 @@ class Console:
     def indexing(self) -> Callable[[Any], None]:
         """Progress of an indexing run (`amc_otio.library.indexing.Progress`)."""
         return lambda p: self.progress(p.done, p.total, "embedding", p.eta_s)
+
+
+def print_error(kind: str, thing: str, reason: str, remedy: str, code: int) -> None:
+    """Print an error as JSON, unless a result was printed already: stdout holds one document."""
+    if _printed or sys.stdout is None:
+        return
+    told = {"type": kind, "thing": one_line(thing), "reason": one_line(reason), "remedy": one_line(remedy)}
+    # Where standard output is what failed, the line on stderr has said so.
+    with contextlib.suppress(OSError, ValueError):
+        print(json.dumps({"error": {**told, "exit_code": code}}, indent=1, ensure_ascii=False), flush=True)
+
+
+def begin() -> None:
+    """Begin a run: nothing is printed yet, and text that a terminal cannot show is no error."""
+    _printed.clear()
+    tolerate()
 
 
 def tolerate() -> None:

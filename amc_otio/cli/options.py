@@ -40,6 +40,7 @@ def command(sub: argparse._SubParsersAction[Parser], name: str, function: object
     common.add_argument("--json", action="store_true", help="print JSON for machines on stdout")
     common.add_argument("-q", "--quiet", action="store_true", help="print errors only")
     common.add_argument("-v", "--verbose", action="store_true", help="print notes and every reason")
+    common.add_argument("--log", metavar="FILE", type=Path, help="append what is done to FILE, a line an event")
     return parser
 
 
@@ -47,6 +48,15 @@ def output(parser: argparse.ArgumentParser, text: str) -> None:
     """Where a new file goes."""
     parser.add_argument("-o", "--output", metavar="FILE", type=Path, required=True, help=text)
     parser.add_argument("--force", action="store_true", help="replace FILE if it exists (never the file that is read)")
+
+
+def choosing(parser: argparse.ArgumentParser, text: str, default: str) -> None:
+    """Which candidates."""
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("--choose", metavar="N=RANK,…", help=f"{text}; default: {default}")
+    group.add_argument(
+        "--decisions", metavar="FILE", type=Path, help="what was decided of the proposals, joins included, as a file"
+    )
 
 
 def dry_run(parser: argparse.ArgumentParser) -> None:
@@ -139,7 +149,10 @@ def sources(parser: argparse.ArgumentParser) -> None:
         help="files, folders or timelines to find matches in (default: the timeline's own media)",
     )
     group.add_argument(
-        "--library", metavar="DIR", type=Path, help="the library's folder (default: amc.toml's, else .amc beside EDIT)"
+        "--library",
+        metavar="DIR",
+        type=Path,
+        help="the library's folder (default: AMC_LIBRARY, amc.toml's, else .amc beside EDIT)",
     )
     group.add_argument("--workers", metavar="N", type=int, help="processes that index (default: one a core)")
     relinking(group)
@@ -192,7 +205,9 @@ def matching(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--index-kind", choices=INDEX_KINDS, help=f"how the library is searched (default: {match.index})"
     )
-    group.add_argument("--config", metavar="FILE", type=Path, help="settings (default: amc.toml beside EDIT or here)")
+    group.add_argument(
+        "--config", metavar="FILE", type=Path, help="settings (default: AMC_CONFIG, else amc.toml beside EDIT or here)"
+    )
 
 
 def joining(parser: argparse.ArgumentParser) -> None:

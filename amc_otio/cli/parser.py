@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from amc_otio import __version__
-from amc_otio.cli import commands, evaluate, models, options
+from amc_otio.cli import commands, evaluate, models, options, schema
 from amc_otio.cli import train as train_command
 from amc_otio.cli.options import Parser
 
@@ -64,11 +64,7 @@ def build_parser() -> Parser:
     apply.add_argument("edit", metavar="EDIT", type=Path, help="the timeline that the proposals were made for")
     apply.add_argument("proposals", metavar="PROPOSALS", type=Path, help="the file that propose wrote")
     options.output(apply, "the new timeline")
-    apply.add_argument(
-        "--choose",
-        metavar="N=RANK,…",
-        help="edit point N gets its candidate RANK (0 keeps the present shot); default: the best of each",
-    )
+    options.choosing(apply, "edit point N gets its candidate RANK (0 keeps the present shot)", "the best of each")
     options.bouncing(apply)
     options.dry_run(apply)
 
@@ -77,7 +73,7 @@ def build_parser() -> Parser:
     )
     preview.add_argument("proposals", metavar="PROPOSALS", type=Path, help="the file that propose wrote")
     preview.add_argument("-o", "--output", metavar="DIR", type=Path, required=True, help="folder for the WAV files")
-    preview.add_argument("--choose", metavar="N=RANK,…", help="which candidates; default: the best of each edit point")
+    options.choosing(preview, "which candidates", "the best of each edit point")
     preview.add_argument("--force", action="store_true", help="replace files that exist")
 
     revert = options.command(sub, "revert", commands.revert, "undo the last run on a timeline that amc-otio wrote")
@@ -92,7 +88,10 @@ def build_parser() -> Parser:
     index = options.command(sub, "index", commands.index, "build or refresh a library of sounds")
     index.add_argument("paths", metavar="PATH", type=Path, nargs="+", help="media files, folders or timelines")
     index.add_argument(
-        "--library", metavar="DIR", type=Path, help="the library's folder (default: amc.toml's, else .amc here)"
+        "--library",
+        metavar="DIR",
+        type=Path,
+        help="the library's folder (default: AMC_LIBRARY, amc.toml's, else .amc here)",
     )
     options.representation(index)
     index.add_argument("--workers", metavar="N", type=int, help="processes (default: one a core)")
@@ -108,11 +107,15 @@ def build_parser() -> Parser:
         help="say what it holds; read it all and set aside what is damaged; forget what is gone",
     )
     library.add_argument(
-        "--library", metavar="DIR", type=Path, help="the library's folder (default: amc.toml's, else .amc here)"
+        "--library",
+        metavar="DIR",
+        type=Path,
+        help="the library's folder (default: AMC_LIBRARY, amc.toml's, else .amc here)",
     )
 
     evaluate.add(sub)
     models.add(sub)
+    schema.add(sub)
 
     options.command(sub, "doctor", commands.doctor, "say what is installed, what is missing and how to get it")
 

@@ -78,7 +78,10 @@ def add(sub: argparse._SubParsersAction[options.Parser]) -> None:
         help=f"part of the sources held back to watch the loss; 0 is none (default: {default.validation:g})",
     )
     group.add_argument(
-        "--library", metavar="DIR", type=Path, help="keeps the encoder's vectors (default: amc.toml's, else .amc here)"
+        "--library",
+        metavar="DIR",
+        type=Path,
+        help="keeps the encoder's vectors (default: AMC_LIBRARY, amc.toml's, else .amc here)",
     )
     group.add_argument("--workers", metavar="N", type=int, help="processes that embed (default: one a core)")
 
@@ -103,7 +106,7 @@ def add(sub: argparse._SubParsersAction[options.Parser]) -> None:
         type=int,
         help=f"steps between two savings (default: {default.checkpoint_every})",
     )
-    group.add_argument("--config", metavar="FILE", type=Path, help="settings (default: amc.toml here)")
+    group.add_argument("--config", metavar="FILE", type=Path, help="settings (default: AMC_CONFIG, else amc.toml here)")
 
 
 def train(arguments: argparse.Namespace) -> int:

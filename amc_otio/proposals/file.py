@@ -34,23 +34,46 @@ def read_proposals(path: Path) -> Proposals:
     ProposalsError
         When it is missing, damaged, too large, or of another version.
     """
+    value = read_document(path, "proposals", (FORMAT, VERSION), MAX_BYTES, "give the file that 'propose' wrote")
+    return check_proposals(decode(Proposals, value, path.name), path.name)
+
+
+def read_document(path: Path, kind: str, expected: tuple[str, int], most: int, remedy: str) -> dict[str, Any]:
+    """Read one of our JSON files as far as its format and version.
+
+    Parameters
+    ----------
+    kind
+        What it is called: "proposals" or "decisions".
+    expected
+        The format and the version that it must be of.
+    most
+        Bytes that it may have at most.
+    remedy
+        What to do where it is something else.
+
+    Raises
+    ------
+    ProposalsError
+        When it cannot be read as that.
+    """
     try:
         if path.exists() and not path.is_file():
-            raise ProposalsError(path, "is not a regular file", "give the file that 'propose' wrote")
-        if path.stat().st_size > MAX_BYTES:
-            raise ProposalsError(path, "is too large for a proposals file", "propose again for fewer edit points")
+            raise ProposalsError(path, "is not a regular file", remedy)
+        if path.stat().st_size > most:
+            raise ProposalsError(path, f"is too large for a {kind} file", "propose again for fewer edit points")
         value: Any = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_constant)
     except OSError as error:
-        raise ProposalsError(
-            path, f"cannot be read ({error.strerror})", "give the file that 'propose' wrote"
-        ) from error
+        raise ProposalsError(path, f"cannot be read ({error.strerror})", remedy) from error
     except (ValueError, RecursionError) as error:
-        raise ProposalsError(path, "is not JSON, or damaged", "give the file that 'propose' wrote") from error
-    if not isinstance(value, dict) or value.get("format") != FORMAT:
-        raise ProposalsError(path, "is no proposals file of amc-otio", "give the file that 'propose' wrote")
-    if value.get("version") != VERSION:
-        raise ProposalsError(path, f"is of version {value.get('version')!r}, this reads {VERSION}", "propose again")
-    return check_proposals(decode(Proposals, value, path.name), path.name)
+        raise ProposalsError(path, "is not JSON, or damaged", remedy) from error
+    format_, version = expected
+    if not isinstance(value, dict) or value.get("format") != format_:
+        raise ProposalsError(path, f"is no {kind} file of amc-otio", remedy)
+    if value.get("version") != version:
+        again = "propose again" if kind == "proposals" else "decide again"
+        raise ProposalsError(path, f"is of version {value.get('version')!r}, this reads {version}", again)
+    return value
 
 
 def proposals_schema() -> dict[str, Any]:

@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from amc_otio import environment
 from amc_otio.codec import decode
 from amc_otio.errors import AmcError, RepresentationError
 
@@ -189,15 +189,15 @@ def sha256_of(path: Path) -> str:
 
 def model_folder() -> Path:
     """``AMC_MODELS``, else ``amc-otio/models`` in the platform's place for a user's data."""
-    given = os.environ.get("AMC_MODELS")
-    if given:
-        return Path(given).expanduser()
+    given = environment.path("AMC_MODELS")
+    if given is not None:
+        return given
     if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+        base = Path(environment.value("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
     elif sys.platform == "darwin":
         base = Path.home() / "Library" / "Application Support"
     else:
-        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+        base = Path(environment.value("XDG_DATA_HOME") or Path.home() / ".local" / "share")
     return base / "amc-otio" / "models"
 
 

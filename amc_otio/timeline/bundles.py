@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import tempfile
@@ -10,6 +9,7 @@ import zipfile
 from pathlib import Path
 from typing import Final
 
+from amc_otio import environment
 from amc_otio.errors import TimelineError
 from amc_otio.timeline.guard import member_name_problem
 
@@ -19,11 +19,11 @@ _PIECE: Final = 1 << 20
 def user_cache_folder() -> Path:
     """Return amc-otio's folder in the user's cache; it may not exist yet."""
     if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or str(Path.home() / "AppData" / "Local")
+        base = environment.value("LOCALAPPDATA") or str(Path.home() / "AppData" / "Local")
     elif sys.platform == "darwin":
         base = str(Path.home() / "Library" / "Caches")
     else:
-        base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+        base = environment.value("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(base) / "amc-otio"
 
 

@@ -134,7 +134,9 @@ def read_timeline(
     added = sound_track and ensure_sound_tracks(timeline)
     if added:
         notes.append(_SOUND_TRACK_ADDED)
-    return LoadedTimeline(path, timeline, edit_rate(timeline), base, sha256, tuple(notes), added)
+    rate = edit_rate(timeline)
+    _log.info("read %s (sha256 %s), %s frames a second, %d notes", path, sha256, rate, len(notes))
+    return LoadedTimeline(path, timeline, rate, base, sha256, tuple(notes), added)
 
 
 def loaded_timeline(

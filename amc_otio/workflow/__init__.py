@@ -9,6 +9,7 @@ from amc_otio.workflow.applying import Written, apply
 from amc_otio.workflow.cutting import Change
 from amc_otio.workflow.in_one_go import Matched, match, match_timeline
 from amc_otio.workflow.indexing import index
+from amc_otio.workflow.listing import points
 from amc_otio.workflow.proposing import propose
 from amc_otio.workflow.reverting import Reverted, revert
 from amc_otio.workflow.sources import Reporter, Sources
@@ -24,6 +25,7 @@ __all__ = [
     "index",
     "match",
     "match_timeline",
+    "points",
     "propose",
     "revert",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +11,14 @@ from pathlib import Path
 from amc_otio.bounce.run import BounceFile, bounced
 from amc_otio.codec import encode
 from amc_otio.formats.write import check_output, staged
-from amc_otio.proposals import Proposals
+from amc_otio.proposals import Decisions, Proposals, decided
 from amc_otio.timeline.beside import beside
 from amc_otio.timeline.level_match import notes_of
 from amc_otio.timeline.read import read_timeline
 from amc_otio.timeline.write import sidecar_path, stamp, write_json
 from amc_otio.workflow.cutting import Change, cut_in, run_of
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ def apply(
     edit: Path,
     proposals: Proposals,
     output: Path,
-    choices: dict[int, int] | None = None,
+    choices: dict[int, int] | Decisions | None = None,
     force: bool = False,
     dry_run: bool = False,
     bounce: bool = False,
@@ -43,7 +47,8 @@ def apply(
     Parameters
     ----------
     choices
-        ``{edit point number: rank}``, both from 1; rank 0 keeps the present shot. None takes the best of each.
+        ``{edit point number: rank}``, both from 1; rank 0 keeps the present shot. Or decisions, with what an editor
+        changed at the joins. None takes the best of each.
     dry_run
         Do everything but write.
     bounce
@@ -56,7 +61,10 @@ def apply(
     AmcError
         Nothing is written then.
     """
+    began = time.monotonic()
     check_output(output, edit, force)
+    if isinstance(choices, Decisions):
+        proposals, choices = decided(proposals, choices)
     loaded = read_timeline(edit, name=proposals.timeline.name or None, rate=proposals.timeline.rate)
     cut = cut_in(loaded, proposals, output, choices)
     applied, notes = cut.applied, cut.notes
@@ -88,4 +96,6 @@ def apply(
                 write_json(files.new(sidecar.name), content)
                 files.place()
                 stage.commit()
+    verb = "would write" if dry_run else "wrote"
+    _log.info("%s %s, %d match cuts, in %.3f s", verb, output, len(cut.changes), time.monotonic() - began)
     return Written(output, sidecar, cut.changes, notes, bounces.files)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,8 @@ from amc_otio.library.indexing import IndexReport
 from amc_otio.library.library import Library
 from amc_otio.representations import create
 from amc_otio.workflow.sources import Sources, check_sources, gallery_paths
+
+_log = logging.getLogger(__name__)
 
 
 def index(
@@ -30,7 +34,13 @@ def index(
     check_sources(sources)
     create(representation, weights=weights)
     paths = gallery_paths(sources, None)
+    began = time.monotonic()
     with Library.open(library) as opened:
-        return opened.index(
+        report = opened.index(
             paths, representation, workers=sources.workers, verify=verify, progress=progress, weights=weights
         )
+    _log.info(
+        "library %s, %s: %d embedded, %d there already, %d failed, in %.3f s",
+        *(library, representation, report.embedded, report.reused, len(report.failed), time.monotonic() - began),
+    )
+    return report

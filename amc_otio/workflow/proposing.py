@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from fractions import Fraction
 from pathlib import Path
 
 from amc_otio import __version__
+from amc_otio.codec import encode
 from amc_otio.config import Settings
 from amc_otio.errors import NoMatchError
 from amc_otio.library.indexing import IndexReport
@@ -21,6 +24,8 @@ from amc_otio.timeline.read import LoadedTimeline, loaded_timeline
 from amc_otio.timeline.select import Selection, select
 from amc_otio.workflow.ranges import fill_missing, missing_ranges
 from amc_otio.workflow.sources import Reporter, Sources, check_sources, gallery_paths
+
+_log = logging.getLogger(__name__)
 
 
 def propose(
@@ -55,6 +60,8 @@ def propose(
         A subclass that names what is wrong; one bad file or edit point never stops the others.
     """
     sources, settings, reporter = sources or Sources(), settings or Settings(), reporter or Reporter()
+    began = time.monotonic()
+    _log.info("settings: %s", encode(settings))
     # All that can be known without indexing comes first: a run that cannot succeed leaves no library behind.
     check_sources(sources)
     weights = settings.match.weights_path
@@ -69,6 +76,7 @@ def propose(
     points = find_edit_points(loaded.timeline, loaded.rate, probe=media.available_range)
     chosen = _cuts(select(points, selection or Selection(), loaded.timeline, loaded.rate), selection or Selection())
     folder = sources.library or settings.library.beside(loaded.path.parent)
+    _log.info("%d of %d edit points of %s, library %s", len(chosen), len(points), loaded.path, folder)
     align = settings.edit.mode == "align"
     paths = () if align else gallery_paths(sources, media)
 
@@ -81,6 +89,10 @@ def propose(
                 progress=reporter.indexing,
                 weights=weights,
             )
+            _log.info(
+                "gallery: %d embedded, %d there already, %d failed, %d windows; %.3f s after the start",
+                *(report.embedded, report.reused, len(report.failed), report.windows, time.monotonic() - began),
+            )
             notes.extend(f"{path.name}: {reason}" for path, reason in report.failed)
             notes.extend(report.problems)
             if not report.windows:
@@ -90,6 +102,8 @@ def propose(
     proposals = propose_points(
         loaded, chosen, media, None if align else searcher, representation, settings, reporter.matching
     )
+    found = sum(len(p.candidates) for p in proposals)
+    _log.info("%d candidates for %d edit points in %.3f s", found, len(proposals), time.monotonic() - began)
     return Proposals(
         format=FORMAT,
         version=VERSION,

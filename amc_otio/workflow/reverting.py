@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from amc_otio.timeline.metadata import items_of
 from amc_otio.timeline.read import read_timeline
 from amc_otio.timeline.revert import revert as revert_run
 from amc_otio.timeline.revert import runs_of
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -43,4 +46,5 @@ def revert(edit: Path, output: Path, force: bool = False, dry_run: bool = False)
         raise TimelineError(edit, f"{error.thing} {error.reason}", error.remedy) from error
     if not dry_run:
         write_timeline(restored, output)
+    _log.info("%s %s as %s was before", "would write" if dry_run else "wrote", output, edit)
     return Reverted(output, bounces)
