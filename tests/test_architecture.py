@@ -13,6 +13,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "amc_otio"
 ROOMS = (
     "timeline",
+    "formats",
     "media",
     "representations",
     "models",
@@ -31,6 +32,7 @@ ROOMS = (
 # What each room may import besides itself and the plain modules errors, config and codec.
 MAY = {
     "timeline": set(),
+    "formats": {"timeline"},
     "media": set(),
     "models": {"representations"},
     "representations": set(),
