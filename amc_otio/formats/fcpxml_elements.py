@@ -73,10 +73,6 @@ class Elements:
     def __init__(
         self, document: Document, rate: Fraction, budget: Budget, inside: tuple[str, ...] = (), depth: int = 0
     ) -> None:
-        if depth > _DEEPEST:
-            raise TimelineError(
-                document.path, f"holds clips nested deeper than {_DEEPEST}", "flatten them in Final Cut Pro"
-            )
         self._document = document
         self._rate = rate
         self._budget = budget
@@ -86,6 +82,7 @@ class Elements:
         self.pictures: list[Strip] = []
         self.sounds: list[Strip] = []
         self.markers: list[tuple[Fraction, otio.schema.Marker]] = []
+        self._check_depth(depth)
 
     def spine(
         self, children: Iterable[ET.Element], at: Fraction, lane: int = PRIMARY, name: str = "", whole: bool = False
@@ -213,6 +210,8 @@ class Elements:
 
     def _anchored(self, child: ET.Element, zero: Fraction, lane: int) -> None:
         """Read what is connected to an element whose own time 0 lies at `zero`."""
+        self._anchors += 1
+        self._check_depth(self._depth + self._anchors)
         own = _lane(child) + lane
         at = zero + (media.time_of(child, "offset") or Fraction(0))
         if child.tag == "spine":
@@ -226,6 +225,13 @@ class Elements:
                         strips.append(Strip(own, "", [Placed(item, at, at + length)]))
         else:
             self._ignore(child)
+        self._anchors -= 1
+
+    def _check_depth(self, depth: int) -> None:
+        if depth > _DEEPEST:
+            raise TimelineError(
+                self._document.path, f"holds clips nested deeper than {_DEEPEST}", "flatten them in Final Cut Pro"
+            )
 
     def _content(self, element: ET.Element, start: Fraction, length: Fraction) -> _Piece:
         """The picture and the sound of an element from its own time `start` on."""
@@ -423,7 +429,7 @@ class Elements:
         if reference is not None and reference in self._inside:
             raise TimelineError(self._document.path, "holds a compound clip that contains itself", "export it again")
         inside = self._inside if reference is None else (*self._inside, reference)
-        return Elements(self._document, self._rate, self._budget, inside, self._depth + 1)
+        return Elements(self._document, self._rate, self._budget, inside, self._depth + self._anchors + 1)
 
     def _range(self, start: Fraction, length: Fraction) -> TimeRange:
         return TimeRange(from_seconds(start, self._rate), from_seconds(length, self._rate))

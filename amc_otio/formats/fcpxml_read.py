@@ -62,10 +62,7 @@ def _project(document: Document, project: ET.Element) -> otio.schema.Timeline:
         )
     budget = Budget()
     elements = Elements(document, rate, budget)
-    try:
-        origin = read_sequence(elements, sequence)
-    except RecursionError as error:
-        raise TimelineError(document.path, "is nested too deep", "flatten it in Final Cut Pro") from error
+    origin = read_sequence(elements, sequence)
     start = time_of(sequence, "tcStart")
     timeline = otio.schema.Timeline(name=name)
     if start is not None:

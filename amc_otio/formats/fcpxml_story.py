@@ -345,6 +345,7 @@ class Story:
         )
         key = f"{mixed} {inner.to_json_string(indent=0)}"
         if key not in self._nests:
+            inner.name = item.name
             if isinstance(inner, otio.schema.Track):
                 stack = otio.schema.Stack(item.name)
                 stack.append(inner)

@@ -67,10 +67,11 @@ def write(timeline: otio.schema.Timeline, path: Path, rate: Fraction, base: Path
     size, notes = _size(timeline)
     resources = Resources(rate, base or _base(timeline, path), size, prober)
     losses = Losses()
-    drop = drop_of(timeline, rate)
+    # Where nothing says how it counts, as `format_timecode` prints it.
+    drop = drop_of(timeline, rate) is not False and can_drop(rate)
     start = to_frame(start_seconds(timeline), rate) / rate
     story = Story(resources, rate, prober, _link_groups(timeline), losses)
-    sequence, _ = story.sequence(timeline.tracks, start, bool(drop) and can_drop(rate), _markers(timeline))
+    sequence, _ = story.sequence(timeline.tracks, start, drop, _markers(timeline))
     name = clean(timeline.name) or "Timeline"
     root = ET.Element("fcpxml", {"version": VERSION})
     root.append(resources.element())
@@ -83,8 +84,8 @@ def write(timeline: otio.schema.Timeline, path: Path, rate: Fraction, base: Path
     except OSError as error:
         raise OutputError(path, f"cannot be written ({error.strerror})", "choose a folder you may write to") from error
     notes += _rate_note(rate)
-    notes += list(_notes(losses, timeline, rate, start, bool(drop)))
-    return tuple(notes)
+    notes += list(_notes(losses, timeline, rate, start, drop))
+    return tuple(dict.fromkeys(notes))
 
 
 def _base(timeline: otio.schema.Timeline, path: Path) -> Path:
@@ -192,7 +193,7 @@ def _notes(
             yield words[losses.counts[key] > 1].format(n=losses.counts[key])
     trimmed = sum(isinstance(t, otio.schema.Track) and _is_trimmed(t) for t in timeline.tracks)
     if trimmed:
-        yield f"{trimmed} tracks are written whole: that they are trimmed is not written"
+        yield f"the trim of {trimmed} track{'s' * (trimmed > 1)} is not written: what it hides is in the file"
     if any(clip.markers for clip in timeline.find_clips()) or timeline.tracks.markers:
         yield "markers keep their name and note, not their colour"
 
@@ -211,8 +212,8 @@ def _move_notes(
     drop: bool,
 ) -> Iterator[str]:
     for moves, words in (
-        (centred, "Final Cut Pro centres a crossfade on its cut: {} moved under the crossfade, which sounds the same"),
-        (shortened, "crossfades are whole frames on both sides of a cut: an end of {} moved"),
+        (centred, "Final Cut Pro centres a transition on its cut: {} moved to the middle, and what plays is the same"),
+        (shortened, "transitions are whole frames, as many on each side of the cut: an end of {} moved"),
         (rounded, "cuts lie on whole frames: {} moved, and sound stays in sync"),
     ):
         named = [
