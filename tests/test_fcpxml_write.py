@@ -13,6 +13,8 @@ from xml.etree import ElementTree as ET
 import opentimelineio as otio
 import pytest
 from fcpxml_checks import check_structure
+from hypothesis import given
+from hypothesis import strategies as st
 from timelines import RationalTime, clip, gap, span, stack, timeline, track, transition
 
 from amc_otio.errors import OutputError, TimelineError
@@ -164,6 +166,18 @@ def test_fades_at_the_ends_of_a_storyline_lie_in_their_clip(tmp_path: Path) -> N
     assert (seconds(only, "start"), seconds(only, "duration")) == (Fraction(96, 24), Fraction(58, 24))
 
 
+def test_fades_on_both_sides_of_a_short_gap_leave_a_gap(tmp_path: Path) -> None:
+    made = timeline(track(clip("a", 100, 48), transition(4, 6), gap(3), transition(4, 4), clip("b", 100, 48)))
+    root, notes = written(tmp_path, made)
+    assert fades(root) == [(Fraction(44, 24), Fraction(50, 24)), (Fraction(51, 24), Fraction(55, 24))]
+    assert len(root.findall(".//spine[@lane]")) == 2
+    assert any("A1 at 00:00:02:00 (by 8000 samples)" in note for note in notes)
+    # What the media does not have is not asked for.
+    ends = clip("a", 100, 48, available=span(100, 48))
+    root, _ = written(tmp_path, timeline(track(gap(24), transition(4, 4), ends, transition(4, 4), gap(24))))
+    assert fades(root) == [(Fraction(24, 24), Fraction(28, 24)), (Fraction(68, 24), Fraction(72, 24))]
+
+
 def test_sound_off_the_frames_stays_in_sync(tmp_path: Path) -> None:
     made = timeline(track(clip("a", 100.25, 47.75), clip("b", 300.5, 48.25)))
     root, notes = written(tmp_path, made)
@@ -277,3 +291,29 @@ def test_times(value: Fraction, rate: Fraction, text: str) -> None:
 def test_times_that_are_none(text: str) -> None:
     with pytest.raises(TimelineError):
         parse_time(text, "the offset of clip 'a'")
+
+
+@st.composite
+def wild_tracks(draw: st.DrawFn, kind: str) -> Any:
+    """Clips with few handles, gaps and transitions anywhere, on frames and off them, some longer than their clips."""
+    made = track(kind=kind)
+    length = st.one_of(st.integers(1, 40), st.floats(0.3, 40))
+    for number in range(draw(st.integers(1, 7))):
+        what = draw(st.sampled_from(["clip", "clip", "clip", "gap", "fade"]))
+        if what == "fade":
+            if len(made) == 0 or not isinstance(made[-1], otio.schema.Transition):
+                made.append(transition(draw(st.floats(0, 20)), draw(st.integers(0, 20))))
+        elif what == "gap":
+            made.append(gap(draw(length)))
+        else:
+            size, head, tail = draw(length), draw(st.integers(0, 9)), draw(st.integers(0, 9))
+            available = span(100 - head, size + head + tail) if draw(st.booleans()) else None
+            made.append(clip(f"c{number}", 100, size, available=available))
+    return made
+
+
+@given(tracks=st.lists(st.sampled_from(["Video", "Audio"]).flatmap(wild_tracks), min_size=1, max_size=4))
+def test_whatever_is_written_is_sound(tracks: list[Any], tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.mktemp("wild") / "edit.fcpxml"
+    write(timeline(*tracks), path, Fraction(24))
+    check_structure(path)

@@ -13,7 +13,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import Any, Final
 
 import opentimelineio as otio
 
@@ -21,6 +21,10 @@ from amc_otio.errors import TimelineError
 from amc_otio.formats.fcpxml_time import to_frame
 from amc_otio.timeline.rational import end, seconds
 from amc_otio.timeline.walk import PlacedItem, Prober, available_range, clip_range, place_items
+
+_FLOAT: Final = Fraction(1, 1_000_000)
+"""Seconds within which two times are the same: adapters compute in floats."""
+_NO_END: Final = 1 << 40
 
 
 @dataclass(frozen=True)
@@ -127,9 +131,6 @@ def plan_track(track: otio.schema.Track, rate: Fraction, prober: Prober, *, free
     return _numbered(plan, cuts, rate)
 
 
-_FLOAT = Fraction(1, 1_000_000)
-
-
 def _is_fade(placed: PlacedItem) -> bool:
     return isinstance(placed.item, otio.schema.Transition)
 
@@ -160,21 +161,24 @@ def _place_fade(
         plan.dropped.append(at)
         return
     if open_before or open_after:
-        start, stop = to_frame(first, rate), max(to_frame(last, rate), to_frame(first, rate) + 1)
-        if open_after:
-            start = max(start, lowest)
-        else:
-            start = max(start, 0)
+        start, stop = to_frame(first, rate), to_frame(last, rate)
+        if open_before and after is not None:
+            # A frame of the gap stays: without one the storyline would not end here.
+            start = max(start, lowest + (before is not None), _first_frame(after, at, rate, prober))
+            stop = max(stop, start + 1)
             stop = stop if highest is None else min(stop, highest)
-        if stop <= start:
+        elif before is not None:
+            stop = min(stop, _last_frame(before, rate, prober), stop if highest is None else highest - 1)
+            start = min(max(start, lowest), stop - 1)
+        if stop <= start or start < lowest:
             plan.dropped.append(at)
             return
         cuts[number] = start if open_before else stop
     else:
         assert before is not None and after is not None
         middle, half = _centred(first, last, at, rate)
-        half = min(half, _handle_after(before, first, last, middle, rate, prober), middle - lowest)
-        half = min(half, _handle_before(after, at, middle, rate, prober))
+        half = min(half, _last_frame(before, rate, prober) - middle, middle - lowest)
+        half = min(half, middle - _first_frame(after, at, rate, prober))
         if highest is not None:
             half = min(half, highest - middle)
         if half < 1:
@@ -192,8 +196,8 @@ def _place_fade(
 
 
 def _centred(first: Fraction, last: Fraction, at: Fraction, rate: Fraction) -> tuple[int, int]:
-    """The frame in the middle of a span, and how many whole frames fit on each side of it; at least one."""
-    half = max(1, int((last - first + _FLOAT) * rate / 2))
+    """The frame in the middle of a span, and how many whole frames lie nearest to its ends on each side."""
+    half = max(1, math.ceil((last - first) * rate / 2 - Fraction(1, 2) - _FLOAT))
     # Of two frames that are equally near the middle, the one that moves the cut less.
     low = int((first + last) * rate / 2 // 1)
     middle = min((low, low + 1), key=lambda frame: (_miss(frame, half, first, last, rate), abs(frame / rate - at)))
@@ -204,22 +208,16 @@ def _miss(middle: int, half: int, first: Fraction, last: Fraction, rate: Fractio
     return abs((middle - half) / rate - first) + abs((middle + half) / rate - last)
 
 
-def _handle_after(
-    item: PlacedItem, first: Fraction, last: Fraction, middle: int, rate: Fraction, prober: Prober
-) -> int:
-    """How many frames the outgoing clip can play on after a cut at `middle`."""
+def _last_frame(item: PlacedItem, rate: Fraction, prober: Prober) -> int:
+    """The frame up to which an outgoing clip can play on; beyond any where that is unknown."""
     room = _room(item, prober, tail=True)
-    if room is None or item.end is None:
-        return to_frame(last - first, rate) + 1
-    return int((item.end + room + _FLOAT) * rate) - middle
+    return _NO_END if room is None or item.end is None else int((item.end + room + _FLOAT) * rate)
 
 
-def _handle_before(item: PlacedItem, at: Fraction, middle: int, rate: Fraction, prober: Prober) -> int:
-    """How many frames the incoming clip can play before a cut at `middle`."""
+def _first_frame(item: PlacedItem, at: Fraction, rate: Fraction, prober: Prober) -> int:
+    """The frame from which an incoming clip, cut at `at`, can play already; before any where that is unknown."""
     room = _room(item, prober, tail=False)
-    if room is None:
-        return 1 << 40
-    return middle - math.ceil((at - room - _FLOAT) * rate)
+    return -_NO_END if room is None else math.ceil((at - room - _FLOAT) * rate)
 
 
 def _room(item: PlacedItem, prober: Prober, *, tail: bool) -> Fraction | None:

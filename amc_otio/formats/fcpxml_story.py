@@ -26,9 +26,18 @@ from amc_otio.formats.fcpxml_resources import (
 )
 from amc_otio.formats.fcpxml_time import format_time, to_frame
 from amc_otio.timeline.metadata import lookup
-from amc_otio.timeline.rational import end, seconds
+from amc_otio.timeline.rational import TimeRange, end, from_seconds, seconds
 from amc_otio.timeline.shots import ALL_STREAMS, channels_of
-from amc_otio.timeline.walk import Path, Prober, available_range, check_nesting, clip_range, is_disabled, retime_of
+from amc_otio.timeline.walk import (
+    Path,
+    Prober,
+    available_range,
+    check_nesting,
+    clip_range,
+    is_disabled,
+    place_items,
+    retime_of,
+)
 
 _AUDIO: Final = otio.schema.TrackKind.Audio
 _GAP_START: Final = Fraction(3600)
@@ -117,13 +126,17 @@ class Story:
         tracks = _tracks(stack)
         pictures = [(i, t) for i, t in tracks if t.kind != _AUDIO]
         sounds = [(i, t) for i, t in tracks if t.kind == _AUDIO]
-        plans = {}
-        for kind, group in (("V", pictures), ("A", sounds)):
-            for number, (index, track) in enumerate(group, 1):
-                primary = kind == "V" and number == 1
-                plans[index] = plan_track(track, self._rate, self._prober, free_ends=not primary)
-                nest = "" if path is not None and depth == 0 else f"nest '{stack.name}', "
-                self._losses.plans.append((f"{nest}{kind}{number}", plans[index]))
+        nest = "" if path is not None and depth == 0 else f"nest '{stack.name}', "
+        names = {i: f"{nest}V{n}" for n, (i, _) in enumerate(pictures, 1)}
+        names |= {i: f"{nest}A{n}" for n, (i, _) in enumerate(sounds, 1)}
+        connected = [*pictures[1:], *sounds]
+        plans = {i: plan_track(t, self._rate, self._prober, free_ends=True) for i, t in connected}
+        if pictures:
+            index, track = pictures[0]
+            reach = max((p.last for plan in plans.values() for p in plan.pieces), default=0) / self._rate
+            pictures[0] = index, _filled(track, reach, self._rate, self._prober)
+            plans[index] = plan_track(pictures[0][1], self._rate, self._prober, free_ends=False)
+        self._losses.plans += [(names[index], plans[index]) for index, _ in [*pictures, *sounds]]
         length = max((p.last for plan in plans.values() for p in plan.pieces), default=0)
         attributes = {
             "format": self._resources.format,
@@ -411,6 +424,17 @@ def _tracks(stack: otio.schema.Stack) -> list[tuple[int, otio.schema.Track]]:
             child = track
         found.append((index, child))
     return found
+
+
+def _filled(track: otio.schema.Track, reach: Fraction, rate: Fraction, prober: Prober) -> otio.schema.Track:
+    """The track itself, or a copy with a gap at its end, so that it reaches as far as the others."""
+    length = sum((p.duration or Fraction(0) for p in place_items(track, prober)), Fraction(0))
+    if length >= reach:
+        return track
+    copy = track.clone()
+    span = TimeRange(from_seconds(Fraction(0), rate), from_seconds(reach - length, rate))
+    copy.append(otio.schema.Gap(source_range=span))
+    return copy
 
 
 _ORDER: Final = {"note": 0, "audio": 1, "spine": 1, "marker": 2, "metadata": 3}
