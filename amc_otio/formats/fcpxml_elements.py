@@ -212,7 +212,7 @@ class Elements:
         """Read what is connected to an element whose own time 0 lies at `zero`."""
         self._anchors += 1
         self._check_depth(self._depth + self._anchors)
-        own = _lane(child) + lane
+        own = media.lane_of(child) + lane
         at = zero + (media.time_of(child, "offset") or Fraction(0))
         if child.tag == "spine":
             self.spine(child, at, own, child.get("name", ""))
@@ -331,7 +331,7 @@ class Elements:
     def _holder(self, element: ET.Element, start: Fraction, length: Fraction) -> _Piece:
         """A clip or a synchronized clip: what it contains, and what is connected inside it."""
         inner = self._below(None)
-        silent = {s.get("sourceID") for s in element.findall("sync-source") if _is_silent(s)}
+        silent = {s.get("sourceID") for s in element.findall("sync-source") if media.is_silent(s)}
         for child in element:
             if child.tag == "spine" and child.get("lane") is None:
                 inner.spine(child, media.time_of(child, "offset") or Fraction(0))
@@ -465,17 +465,6 @@ def _chosen(element: ET.Element) -> ET.Element | None:
             return None
         element = inside
     return None
-
-
-def _lane(element: ET.Element) -> int:
-    text = element.get("lane", "1" if element.tag == "spine" else "0").strip()
-    return int(text) if text.lstrip("-").isdigit() and len(text) < 8 else 1
-
-
-def _is_silent(source: ET.Element) -> bool:
-    """Whether all that a synchronized clip's source brings is switched off."""
-    roles = source.findall("audio-role-source")
-    return bool(roles) and all(not media.flag(r, "active", True) or not media.flag(r, "enabled", True) for r in roles)
 
 
 def _same_sound(one: Placed, other: Placed) -> bool:

@@ -174,3 +174,15 @@ def retime_of(element: ET.Element, start: Fraction) -> tuple[Fraction, otio.sche
     if len(speeds) == 1:
         return media, otio.schema.LinearTimeWarp(time_scalar=float(speeds.pop()))
     return media, otio.schema.TimeEffect("Retime", "timeMap")
+
+
+def lane_of(element: ET.Element) -> int:
+    """Return the lane of a connected element; a storyline that says none is above."""
+    text = element.get("lane", "1" if element.tag == "spine" else "0").strip()
+    return int(text) if text.lstrip("-").isdigit() and len(text) < 8 else 1
+
+
+def is_silent(source: ET.Element) -> bool:
+    """Whether all that a synchronized clip's source brings is switched off."""
+    roles = source.findall("audio-role-source")
+    return bool(roles) and all(not flag(r, "active", True) or not flag(r, "enabled", True) for r in roles)

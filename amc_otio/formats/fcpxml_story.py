@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,21 +12,19 @@ from xml.etree import ElementTree as ET
 
 import opentimelineio as otio
 
+from amc_otio.formats.fcpxml_item import filled, own_metadata, role_of, source_channels, tracks_in
 from amc_otio.formats.fcpxml_plan import Fade, Piece, Plan, plan_track
 from amc_otio.formats.fcpxml_resources import (
     AUDIO_CROSSFADE,
     CROSS_DISSOLVE,
     LINK,
-    METADATA,
-    SPACE,
     Resources,
     add_metadata,
     clean,
 )
 from amc_otio.formats.fcpxml_time import format_time, to_frame
-from amc_otio.timeline.metadata import lookup
-from amc_otio.timeline.rational import TimeRange, end, from_seconds, seconds
-from amc_otio.timeline.shots import ALL_STREAMS, channels_of
+from amc_otio.timeline.rational import end, seconds
+from amc_otio.timeline.shots import channels_of
 from amc_otio.timeline.walk import (
     Path,
     Prober,
@@ -35,14 +32,12 @@ from amc_otio.timeline.walk import (
     check_nesting,
     clip_range,
     is_disabled,
-    place_items,
     retime_of,
 )
 
 _AUDIO: Final = otio.schema.TrackKind.Audio
 _GAP_START: Final = Fraction(3600)
 """Where Final Cut Pro lets the own time of a gap begin, on the nearest frame."""
-_LONGEST_METADATA: Final = 16_000
 _DISSOLVE: Final = (
     ("Look", "1", "11 (Video)"),
     ("Amount", "2", "50"),
@@ -123,7 +118,7 @@ class Story:
             Whether the clips of picture tracks bring their sound along.
         """
         check_nesting(depth)
-        tracks = _tracks(stack)
+        tracks = tracks_in(stack)
         pictures = [(i, t) for i, t in tracks if t.kind != _AUDIO]
         sounds = [(i, t) for i, t in tracks if t.kind == _AUDIO]
         nest = "" if path is not None and depth == 0 else f"nest '{stack.name}', "
@@ -134,7 +129,7 @@ class Story:
         if pictures:
             index, track = pictures[0]
             reach = max((p.last for plan in plans.values() for p in plan.pieces), default=0) / self._rate
-            pictures[0] = index, _filled(track, reach, self._rate, self._prober)
+            pictures[0] = index, filled(track, reach, self._rate, self._prober)
             plans[index] = plan_track(pictures[0][1], self._rate, self._prober, free_ends=False)
         self._losses.plans += [(names[index], plans[index]) for index, _ in [*pictures, *sounds]]
         length = max((p.last for plan in plans.values() for p in plan.pieces), default=0)
@@ -266,7 +261,7 @@ class Story:
                 ET.SubElement(child, "param", {"name": label, "key": key, "value": value})
             if fade.transition.transition_type != otio.schema.TransitionTypes.SMPTE_Dissolve:
                 self._losses.counts["wipe"] += 1
-        add_metadata(element, _own_metadata(fade.transition))
+        add_metadata(element, own_metadata(fade.transition))
         return element
 
     def _element(
@@ -312,7 +307,7 @@ class Story:
         elif len(item.effects):
             self._losses.counts["effect"] += 1
         self._item_markers(element, piece, start)
-        values = _own_metadata(item)
+        values = own_metadata(item)
         if path is not None and (group := self._links.get((*path, piece.index))) is not None:
             values[LINK] = str(group)
         add_metadata(element, values)
@@ -328,13 +323,13 @@ class Story:
         asset.first, asset.last = min(asset.first, start), max(asset.last, start + self._span(piece))
         asset.has_audio |= audio or mixed
         asset.has_video |= not audio
-        channels = _source_channels(clip) if audio else None
+        channels = source_channels(clip) if audio else None
         if channels is not None:
             holds = available_range(clip, self._prober)
             first, last = (seconds(holds.start_time), end(holds)) if holds is not None else (asset.first, asset.last)
             element = ET.Element("clip")
             own = {"ref": asset.id, "offset": format_time(first, self._rate), "start": format_time(first, self._rate)}
-            own |= {"duration": format_time(last - first, self._rate), "role": f"{_role(clip, track)}.1"}
+            own |= {"duration": format_time(last - first, self._rate), "role": f"{role_of(clip, track)}.1"}
             ET.SubElement(element, "audio", {**own, "srcCh": ", ".join(map(str, channels))})
             return element, start
         if audio and channels_of(clip) is not None:
@@ -343,7 +338,7 @@ class Story:
         if not mixed:
             attributes["srcEnable"] = "audio" if audio else "video"
         if audio or mixed:
-            attributes["audioRole"] = _role(clip, track)
+            attributes["audioRole"] = role_of(clip, track)
         return ET.Element("asset-clip", attributes), start
 
     def _nest(self, piece: Piece, audio: bool, depth: int) -> tuple[ET.Element, Fraction]:
@@ -414,29 +409,6 @@ class Story:
         return (piece.last - piece.first) / self._rate
 
 
-def _tracks(stack: otio.schema.Stack) -> list[tuple[int, otio.schema.Track]]:
-    """The tracks of a stack; what lies beside them gets one of its own."""
-    found = []
-    for index, child in enumerate(stack):
-        if not isinstance(child, otio.schema.Track):
-            track = otio.schema.Track(kind=otio.schema.TrackKind.Video)
-            track.append(child.clone())
-            child = track
-        found.append((index, child))
-    return found
-
-
-def _filled(track: otio.schema.Track, reach: Fraction, rate: Fraction, prober: Prober) -> otio.schema.Track:
-    """The track itself, or a copy with a gap at its end, so that it reaches as far as the others."""
-    length = sum((p.duration or Fraction(0) for p in place_items(track, prober)), Fraction(0))
-    if length >= reach:
-        return track
-    copy = track.clone()
-    span = TimeRange(from_seconds(Fraction(0), rate), from_seconds(reach - length, rate))
-    copy.append(otio.schema.Gap(source_range=span))
-    return copy
-
-
 _ORDER: Final = {"note": 0, "audio": 1, "spine": 1, "marker": 2, "metadata": 3}
 
 
@@ -451,42 +423,3 @@ def _below(path: Path | None, index: int) -> Path | None:
 
 def _name(track: otio.schema.Track) -> str:
     return clean(track.name)
-
-
-def _role(clip: otio.schema.Clip, track: otio.schema.Track) -> str:
-    """The role of a clip's sound: what Final Cut Pro called it, or what the track's name says; dialogue as it does."""
-    stated = lookup(clip, SPACE, "audioRole")
-    if isinstance(stated, str) and stated:
-        return clean(stated).split(".")[0]
-    name = str(track.name).lower()
-    if "music" in name or name.startswith("mx"):
-        return "music"
-    return "effects" if any(word in name for word in ("sfx", "effect", "fx", "foley", "ambien")) else "dialogue"
-
-
-def _source_channels(clip: otio.schema.Clip) -> tuple[int, ...] | None:
-    """The channels a clip plays, counted from 1 through the file; None for all of them, or where that is unknown."""
-    found = channels_of(clip)
-    if not found or any(stream not in (0, ALL_STREAMS) for stream, _ in found):
-        return None
-    return tuple(sorted({channel + 1 for _, channel in found}))
-
-
-def _own_metadata(item: Any) -> dict[str, str]:
-    """What amc-otio wrote on an item, as JSON."""
-    found = lookup(item, "amc_otio")
-    if not hasattr(found, "keys"):
-        return {}
-    text = json.dumps(_plain({k: found[k] for k in found if k != "link"}), ensure_ascii=False)
-    return {METADATA: text} if 2 < len(text) <= _LONGEST_METADATA else {}
-
-
-def _plain(value: Any) -> Any:
-    if hasattr(value, "keys"):
-        return {str(key): _plain(value[key]) for key in value}
-    if isinstance(value, (str, int, float, bool)) or value is None:
-        return value
-    try:
-        return [_plain(one) for one in value]
-    except TypeError:
-        return str(value)
