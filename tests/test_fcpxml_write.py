@@ -18,8 +18,11 @@ from hypothesis import strategies as st
 from timelines import RationalTime, clip, gap, span, stack, timeline, track, transition
 
 from amc_otio.errors import OutputError, TimelineError
+from amc_otio.formats.fcpxml_read import read
 from amc_otio.formats.fcpxml_time import format_time, parse_time
 from amc_otio.formats.fcpxml_write import write
+from amc_otio.timeline.read import read_timeline
+from amc_otio.timeline.validate import validate
 
 NTSC = Fraction(24000, 1001)
 FRAME = 1001 / Fraction(24000)
@@ -317,3 +320,23 @@ def test_whatever_is_written_is_sound(tracks: list[Any], tmp_path_factory: pytes
     path = tmp_path_factory.mktemp("wild") / "edit.fcpxml"
     write(timeline(*tracks), path, Fraction(24))
     check_structure(path)
+
+
+@pytest.mark.slow
+def test_every_real_timeline_is_written_soundly(shared_data: Path, tmp_path: Path) -> None:
+    pytest.importorskip("otio_aaf_adapter")
+    pytest.importorskip("otio_cmx3600_adapter")
+    pytest.importorskip("otio_fcp_adapter")
+    count = 0
+    for source in sorted((shared_data / "timelines").iterdir()):
+        try:
+            loaded = read_timeline(source)
+        except TimelineError:
+            continue  # broken on purpose, or of several timelines: tests/test_real_timelines.py
+        path = tmp_path / "edit.fcpxml"
+        write(loaded.timeline, path, loaded.rate)
+        check_structure(path)
+        back = read(path)
+        assert validate(back) == (), source.name
+        count += 1
+    assert count >= 50

@@ -163,12 +163,14 @@ def _place_fade(
     if open_before or open_after:
         start, stop = to_frame(first, rate), to_frame(last, rate)
         if open_before and after is not None:
-            # A frame of the gap stays: without one the storyline would not end here.
-            start = max(start, lowest + (before is not None), _first_frame(after, at, rate, prober))
+            # A frame of a gap between clips stays: without one the storyline would not end here.
+            start = max(start, lowest + (number > 1), _first_frame(after, at, rate, prober))
             stop = max(stop, start + 1)
             stop = stop if highest is None else min(stop, highest)
         elif before is not None:
-            stop = min(stop, _last_frame(before, rate, prober), stop if highest is None else highest - 1)
+            stop = min(stop, _last_frame(before, rate, prober))
+            if highest is not None and number + 1 < len(items):
+                stop = min(stop, highest - 1)
             start = min(max(start, lowest), stop - 1)
         if stop <= start or start < lowest:
             plan.dropped.append(at)
