@@ -304,8 +304,7 @@ def wild_tracks(draw: st.DrawFn, kind: str) -> Any:
     for number in range(draw(st.integers(1, 7))):
         what = draw(st.sampled_from(["clip", "clip", "clip", "gap", "fade"]))
         if what == "fade":
-            if len(made) == 0 or not isinstance(made[-1], otio.schema.Transition):
-                made.append(transition(draw(st.floats(0, 20)), draw(st.integers(0, 20))))
+            made.append(transition(draw(st.floats(0, 20)), draw(st.integers(0, 20))))
         elif what == "gap":
             made.append(gap(draw(length)))
         else:

@@ -154,7 +154,11 @@ class Elements:
         video, audio = element.find("filter-video"), element.find("filter-audio")
         for strip, wanted in ((picture, video is not None or audio is None), (sound, audio is not None)):
             beside = [p for p in strip.items if cut in (p.first, p.last) and p.item is not None]
-            if wanted and beside:
+            if not (wanted and beside):
+                continue
+            if any(other.cut == cut for other in strip.fades):
+                self._budget.notes["a second transition on one cut is left out"] += 1
+            else:
                 strip.fades.append(fade)
 
     def _length(self, element: ET.Element) -> Fraction:

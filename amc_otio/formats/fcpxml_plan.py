@@ -157,7 +157,8 @@ def _place_fade(
     # What a neighbour has left: up to its own start, or to the end of the transition at its other side.
     lowest = max([cuts[number - 1] if number else 0, *(f.last for f in fades if f.cut == number - 1)])
     highest = cuts[number + 1] if after is not None else None
-    if (open_before and open_after) or last <= first:
+    taken = any(f.cut == number for f in fades)
+    if (open_before and open_after) or last <= first or taken:
         plan.dropped.append(at)
         return
     if open_before or open_after:

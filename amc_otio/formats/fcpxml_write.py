@@ -1,7 +1,6 @@
 """Writing a timeline as FCPXML 1.10, with its crossfades (docs/fcpxml.md says how it is built and from which sources).
 
-1.10 is the version whose document type Apple's documentation prints, and the oldest that a Final Cut Pro since 2021
-and DaVinci Resolve both name; every later Final Cut Pro reads it.
+1.10 is the version whose document type Apple's documentation prints in full; nothing newer is needed.
 """
 
 from __future__ import annotations
