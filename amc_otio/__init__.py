@@ -13,10 +13,13 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from amc_otio.timeline.own_readers import register
+
 if TYPE_CHECKING:
     from amc_otio.config import Settings
     from amc_otio.errors import AmcError
     from amc_otio.proposals import read_proposals, write_proposals
+    from amc_otio.timeline.own_readers import Reader
     from amc_otio.timeline.select import Selection
     from amc_otio.workflow import (
         Reporter,
@@ -69,3 +72,13 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+def _fcpxml() -> Reader:
+    from amc_otio.formats.fcpxml_read import read_all
+
+    return read_all
+
+
+# Here, since whoever reads a timeline has imported this first, and the timeline's room knows no format.
+register(".fcpxml", _fcpxml)

@@ -122,7 +122,7 @@ def test_gaps_where_they_are_asked_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("suffix", "muted"), [("xml", "off"), ("xges", "gap"), ("fcpxml", "gap"), ("otioz", "off"), ("otiod", "off")]
+    ("suffix", "muted"), [("xml", "off"), ("xges", "gap"), ("fcpxml", "off"), ("otioz", "off"), ("otiod", "off")]
 )
 def test_what_each_format_makes_of_the_mute(suffix: str, muted: str, tmp_path: Path) -> None:
     if suffix not in otio.adapters.suffixes_with_defined_adapters(write=True):

@@ -16,7 +16,8 @@ from amc_otio.formats.base import EQUAL_FRAMES, Format, Target
 class OwnFormat(Format):
     """Written by ``amc_otio.formats.<module>_write`` and read by ``amc_otio.formats.<module>_read``.
 
-    ``write(timeline, path, rate)`` writes to exactly that path and returns notes; ``read(path)`` gives a timeline.
+    ``write(timeline, path, rate, base)`` writes to exactly that path and returns notes; relative media is looked for
+    in the folder `base`. ``read(path)`` gives a timeline.
     They are imported when they are needed.
     """
 
@@ -34,7 +35,7 @@ class OwnFormat(Format):
 
     def write(self, timeline: otio.schema.Timeline, file: Path, target: Target) -> tuple[str, ...]:
         """Write it."""
-        notes: tuple[str, ...] = self._part("write")(timeline, file, target.rate)
+        notes: tuple[str, ...] = self._part("write")(timeline, file, target.rate, base=target.path.parent)
         return notes
 
     def read(self, file: Path) -> otio.core.SerializableObject:

@@ -23,6 +23,8 @@ from amc_otio.errors import TimelineError
 
 XML_SUFFIXES: Final = frozenset({".xml", ".fcpxml", ".xges", ".mlt", ".kdenlive", ".svg"})
 CONTENT: Final = "content.otio"
+FCPXML_INFO: Final = "Info.fcpxml"
+"""The document in a Final Cut Pro bundle."""
 _CHUNK: Final = 1 << 20
 _MIB: Final = 1 << 20
 
@@ -132,7 +134,13 @@ def member_name_problem(name: str) -> str | None:
 
 def _check_folder(path: Path, suffix: str, limits: Limits) -> None:
     if suffix == ".fcpxmld":
-        raise TimelineError(path, "is a Final Cut Pro bundle", "give the Info.fcpxml inside it")
+        info = path / FCPXML_INFO
+        if not info.is_file():
+            raise TimelineError(path, f"holds no {FCPXML_INFO}, so it is no Final Cut Pro bundle", "export it again")
+        _check_size(info, info.stat().st_size, limits)
+        with info.open("rb") as file:
+            _check_xml(info, file, limits)
+        return
     if suffix != ".otiod":
         raise TimelineError(path, "is a folder", "give a timeline file or an .otiod bundle")
     content = path / CONTENT

@@ -8,7 +8,7 @@ import io
 import logging
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -18,7 +18,9 @@ import opentimelineio as otio
 
 from amc_otio.errors import TimelineError, one_line
 from amc_otio.timeline.bundles import unpack
-from amc_otio.timeline.guard import CONTENT, Limits, check_before_parsing
+from amc_otio.timeline.guard import CONTENT, FCPXML_INFO, Limits, check_before_parsing
+from amc_otio.timeline.metadata import items_of, lookup
+from amc_otio.timeline.own_readers import own_reader
 from amc_otio.timeline.rational import exact_rate
 from amc_otio.timeline.timecode import rate_name
 from amc_otio.timeline.validate import validate
@@ -29,7 +31,6 @@ _PACKAGES: Final = {
     "xml": "otio-fcp-adapter",
     "aaf": "otio-aaf-adapter",
     "edl": "otio-cmx3600-adapter",
-    "fcpxml": "otio-fcpx-xml-adapter",
     "xges": "otio-xges-adapter",
     "mlt": "otio-mlt-adapter",
     "kdenlive": "otio-kdenlive-adapter",
@@ -90,7 +91,8 @@ def read_timeline(
     Parameters
     ----------
     path
-        .otio, .otioz, .otiod, or anything that an installed OTIO adapter reads.
+        .otio, .otioz, .otiod, what the package has a reader of its own for (`own_readers`), or anything that an
+        installed OTIO adapter reads.
     adapter
         Name of the adapter to use instead of the one for the suffix.
     bundle_dir
@@ -117,6 +119,8 @@ def read_timeline(
     try:
         if suffix == ".otiod" and path.is_dir():
             base, source = path.absolute(), path / CONTENT
+        elif suffix == ".fcpxmld" and path.is_dir():
+            base, source = path.absolute(), path / FCPXML_INFO
         sha256 = _sha256(source)
     except OSError as error:
         raise TimelineError(path, f"cannot be read ({error.strerror or error})", "check its permissions") from error
@@ -128,8 +132,11 @@ def read_timeline(
 
     notes: list[str] = []
     arguments = _rate_arguments(adapter or _RATE_SUFFIX.get(suffix, ""), rate, notes)
-    found = _parse(path, source, adapter, arguments)
+    own = own_reader(source.suffix) if adapter is None else None
+    found = _parse(path, source, adapter, arguments) if own is None else _collection(own(source))
     timeline = _choose(path, found, name)
+    if own is not None:
+        notes.extend(str(note) for note in items_of(lookup(timeline, source.suffix.lower().lstrip("."), "notes")))
     notes.extend(validate_file(path, timeline))
     added = sound_track and ensure_sound_tracks(timeline)
     if added:
@@ -285,6 +292,12 @@ def _parse(path: Path, source: Path, adapter: str | None, arguments: dict[str, A
         raise _unsupported(path, source, error) from error
     except Exception as error:
         raise TimelineError(path, _reason(error), _advice(error)) from error
+
+
+def _collection(timelines: Iterable[otio.schema.Timeline]) -> otio.schema.SerializableCollection:
+    found = otio.schema.SerializableCollection()
+    found.extend(timelines)
+    return found
 
 
 def _install(suffix: str) -> str:
