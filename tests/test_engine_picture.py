@@ -190,7 +190,7 @@ def test_the_bundled_films_change_shot_on_the_frame(examples: Path, tmp_path: Pa
         url: source_frames(Path(url.removeprefix("file://")))
         for url in {clip.media_reference.target_url for clip in timeline.find_clips()}
     }
-    at, checked = 0, 0
+    at, checked, empty = 0, 0, 0
     shots = list(timeline.tracks[0])
     assert len(shots) > 5
     for before, after in zip(shots[:-1], shots[1:], strict=True):
@@ -201,17 +201,20 @@ def test_the_bundled_films_change_shot_on_the_frame(examples: Path, tmp_path: Pa
             for clip, moment in ((before, last), (after, after.source_range.start_time))
         ]
         for picture, right, wrong in ((pictures[at - 1], *here), (pictures[at], *reversed(here))):
+            if picture.std() < 2:  # the trailer has black between its shots, which is like nothing
+                assert min(frame.std() for frame in right) < 2
+                empty += 1
+                continue
             assert difference(picture, right) < 0.5 * difference(picture, wrong)
             checked += 1
-    assert checked == 2 * (len(shots) - 1)
+    assert empty <= 1
+    assert checked == 2 * (len(shots) - 1) - empty
 
 
 def source_frames(path: Path) -> list[np.ndarray]:
     """Every frame of a file, scaled as the engine scales."""
     with av.open(str(path)) as container:
-        return [
-            frame.reformat(*FILM, "rgb24").to_ndarray().astype(float) for frame in container.decode(video=0)
-        ]
+        return [frame.reformat(*FILM, "rgb24").to_ndarray().astype(float) for frame in container.decode(video=0)]
 
 
 def near(frames: list[np.ndarray], available: TR, moment: RT) -> list[np.ndarray]:
