@@ -7,6 +7,7 @@ every rendered frame says which frame of which clip it is.
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -193,7 +194,7 @@ def test_the_bundled_films_change_shot_on_the_frame(examples: Path, tmp_path: Pa
     at, checked, empty = 0, 0, 0
     shots = list(timeline.tracks[0])
     assert len(shots) > 5
-    for before, after in zip(shots[:-1], shots[1:], strict=True):
+    for before, after in pairwise(shots):
         at += round(before.source_range.duration.value)
         last = before.source_range.end_time_inclusive()
         here = [
@@ -225,5 +226,6 @@ def near(frames: list[np.ndarray], available: TR, moment: RT) -> list[np.ndarray
 
 
 def difference(picture: np.ndarray, frames: list[np.ndarray]) -> float:
-    """How unlike a picture is to the most like of some frames: 0 is the same, 1 unrelated; the same for another range."""
-    return min(1 - float(np.corrcoef(picture.ravel(), frame.ravel())[0, 1]) for frame in frames)
+    """How unlike a picture is to the most like of some frames: 0 is the same, whatever the range; 1 is unrelated."""
+    seen = [frame for frame in frames if frame.std() > 0]  # nothing is like black
+    return min([1.0, *(1 - float(np.corrcoef(picture.ravel(), frame.ravel())[0, 1]) for frame in seen)])
