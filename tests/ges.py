@@ -8,8 +8,10 @@ import subprocess
 import sys
 import sysconfig
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import opentimelineio as otio
 import pytest
@@ -68,6 +70,42 @@ def render_file(source: Path, exact: bool = False) -> np.ndarray:
     target = source.with_name("ges.wav")
     target.unlink(missing_ok=True)
     caps = ["--audio-caps=audio/x-raw,format=F32LE,rate=48000,channels=2"] if exact else []
+    done = _launch(source, target, FORMAT, caps)
+    assert target.exists() and target.stat().st_size > 1000, done.stdout[-2000:] + done.stderr[-2000:]
+    samples, rate = soundfile.read(target, dtype="float64", always_2d=True)
+    assert rate == RATE
+    return samples.T
+
+
+def render_with_picture(source: Path, rate: Fraction, size: tuple[int, int]) -> tuple[list[np.ndarray], np.ndarray]:
+    """Render picture and sound of a file that the engine reads, as it is.
+
+    Returns
+    -------
+    pictures
+        One 8-bit RGB array for every frame, `size` (width, height) pixels.
+    sound
+        Shape (2, n) at 48 kHz.
+    """
+    target = source.with_name("ges.mov")
+    target.unlink(missing_ok=True)
+    caps = [
+        f"--video-caps=video/x-raw,width={size[0]},height={size[1]},framerate={rate.numerator}/{rate.denominator}",
+        "--audio-caps=audio/x-raw,format=S16LE,rate=48000,channels=2",
+    ]
+    done = _launch(source, target, "video/quicktime:image/jpeg:audio/x-raw", caps)
+    assert target.exists() and target.stat().st_size > 1000, done.stdout[-2000:] + done.stderr[-2000:]
+    with av.open(str(target)) as container:
+        stream = container.streams.video[0]
+        assert stream.average_rate == rate
+        pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(stream)]
+    with av.open(str(target)) as container:
+        frames = [frame.to_ndarray() for frame in container.decode(container.streams.audio[0])]
+    samples = np.concatenate([frame.reshape(-1, 2) for frame in frames]) / 32768
+    return pictures, samples.T.astype(np.float64)
+
+
+def _launch(source: Path, target: Path, profile: str, caps: list[str]) -> subprocess.CompletedProcess[str]:
     # The engine embeds the system's Python, whose home is that of the first python3 on the path: not an activated one.
     here = str(Path(sys.prefix) / "bin")
     places = [place for place in os.environ.get("PATH", "").split(os.pathsep) if place != here]
@@ -76,17 +114,13 @@ def render_file(source: Path, exact: bool = False) -> np.ndarray:
         "PYTHONPATH": sysconfig.get_paths()["purelib"],
         "PATH": os.pathsep.join(places),
     }
-    done = subprocess.run(
-        ["timeout", "90", "ges-launch-1.0", "--load", str(source), *caps, "-o", target.as_uri(), "-f", FORMAT],
+    return subprocess.run(
+        ["timeout", "90", "ges-launch-1.0", "--load", str(source), *caps, "-o", target.as_uri(), "-f", profile],
         env=environment,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert target.exists() and target.stat().st_size > 1000, done.stdout[-2000:] + done.stderr[-2000:]
-    samples, rate = soundfile.read(target, dtype="float64", always_2d=True)
-    assert rate == RATE
-    return samples.T
 
 
 def as_wav(timeline: otio.schema.Timeline, folder: Path) -> dict[str, Path]:
