@@ -137,7 +137,7 @@ class _Maker:
             and (start := edl_record_start(child, self.prober)) is not None
         }
         earliest = min(starts.values(), default=Fraction(0))
-        found = []
+        found: list[Lane] = []
         for index, child in enumerate(stack):
             is_track = isinstance(child, otio.schema.Track)
             kind = str(child.kind) if is_track else ""

@@ -1,10 +1,10 @@
 """What melt makes of a crossfade, frame by frame, and so what must be written for the ramp that is meant.
 
-Measured with melt 7.12 on two constant signals (docs/mlt.md). The ``mix`` transition runs, in frame k, straight from the
-weight it had in frame k - 1 to that of frame k; in its first frame it stands still. With ``start`` 0 and ``end`` e over m
-frames the weight of frame k is e k / m. The ``volume`` filter follows its keyframes in the same way, one frame late.
-So a mix begins one frame before its ramp, and `end_value` lets the ramp arrive: with Shotcut's own ``start`` -1 the last
-frame ends at (m - 1) / m, and the rest of the way is a click.
+Measured with melt 7.12 on two constant signals (docs/mlt.md). The ``mix`` transition runs, in frame k, straight from
+the weight it had in frame k - 1 to that of frame k; in its first frame it stands still. With ``start`` 0 and ``end`` e
+over m frames the weight of frame k is e k / m. The ``volume`` filter follows its keyframes in the same way, one frame
+late. So a mix begins one frame before its ramp, and `end_value` lets the ramp arrive: with Shotcut's own ``start`` -1
+the last frame ends at (m - 1) / m, and the rest of the way is a click.
 """
 
 from __future__ import annotations

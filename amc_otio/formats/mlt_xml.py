@@ -71,7 +71,8 @@ class _Writer:
                 _set(one, "end", mark.first + mark.frames)
                 _set(one, "color", mark.colour)
         ElementTree.indent(self.root, " ")
-        return ElementTree.tostring(self.root, encoding="utf-8", xml_declaration=True) + b"\n"
+        text: str = ElementTree.tostring(self.root, encoding="unicode")
+        return f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n'.encode()
 
     def id(self, stem: str) -> str:
         number = self.counts.get(stem, 0)
