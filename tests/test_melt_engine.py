@@ -60,8 +60,8 @@ def test_a_crossfade_lies_where_the_timeline_says(name: str, before: int, after:
     one, other = laid(len(rendered))
     start, end = float((CUT - before) / rate), float((CUT + after) / rate)
     found = melt.measure(rendered, one, other, (start, end))
-    assert found.start == pytest.approx(start, abs=0.002)
-    assert found.end == pytest.approx(end, abs=0.002)
+    assert found.start == pytest.approx(start, abs=0.005)
+    assert found.end == pytest.approx(end, abs=0.005)
 
 
 @pytest.mark.parametrize("law", ["equal-power", "equal-gain"])
@@ -173,12 +173,13 @@ def test_picture_and_sound_cut_where_they_should(examples: Path, tmp_path: Path)
         track = otio.schema.Track(name, kind=kind)
         for file, media_rate, total, first, frames in shots:
             reference = otio.schema.ExternalReference(file, TR(RT(0, media_rate), RT(total, media_rate)))
+            reference.available_image_bounds = otio.schema.Box2d(otio.schema.V2d(0, 0), otio.schema.V2d(320, 180))
             track.append(otio.schema.Clip(file, reference, TR(RT(first, media_rate), RT(frames, 24))))
         made.tracks.append(track)
     made.tracks[1].insert(1, otio.schema.Transition("fade", "SMPTE_Dissolve", RT(3, 24), RT(5, 24)))
     source, target = tmp_path / "films.mlt", tmp_path / "films.mkv"
     write(made, source, rate, bases=(media,))
-    melt.run(source, target, "vcodec=ffv1", "acodec=pcm_s16le", f"ar={melt.RATE}", "ac=2", "width=160", "height=90")
+    melt.run(source, target, "vcodec=ffv1", "acodec=pcm_s16le", f"ar={melt.RATE}", "ac=2")
     with av.open(str(target)) as film:
         pictures = [frame.to_ndarray(format="gray").astype(float) for frame in film.decode(video=0)]
     with av.open(str(target)) as film:
