@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -185,7 +186,7 @@ def test_picture_and_sound_cut_where_they_should(examples: Path, tmp_path: Path)
     with av.open(str(target)) as film:
         sound = np.concatenate([frame.to_ndarray().reshape(-1, 2).T for frame in film.decode(audio=0)], axis=1) / 32768
     assert len(pictures) == length
-    jumps = [np.abs(b - a).mean() for a, b in zip(pictures, pictures[1:], strict=False)]
+    jumps = [np.abs(b - a).mean() for a, b in pairwise(pictures)]
     assert int(np.argmax(jumps)) == cut - 1
     assert sound.shape[1] == pytest.approx(length * 2000, abs=2000)
     laid_out = []
@@ -208,3 +209,34 @@ def check_join(rendered: np.ndarray, one: np.ndarray, other: np.ndarray, expecte
     assert found.start == pytest.approx(expected[0], abs=0.020)
     assert found.end == pytest.approx(expected[1], abs=0.020)
     return shifts, found
+
+
+@pytest.mark.slow
+def test_the_main_job_is_heard_where_it_says(examples: Path, tmp_path: Path):
+    """Match cuts of the bundled films: melt joins the very samples that the changes' metadata name."""
+    melt.need_melt()
+    output = tmp_path / "new.otio"
+    settings = Settings().replace({"edit.short": "keep", "match.representation": "mfcc"})
+    gallery = (examples / "sounds", examples / "media")
+    sources = Sources(gallery=gallery, library=tmp_path / "library", workers=1)
+    _, written = match(examples / "match_cut.otio", output, sources, settings=settings)
+    timeline = otio.adapters.read_from_file(str(output))
+    rendered = melt.render(timeline, tmp_path, Fraction(24)).sum(axis=0)
+    track, at, measured = timeline.tracks[1], Fraction(0), 0
+    for index, child in enumerate(track):
+        if not isinstance(child, otio.schema.Transition):
+            at += seconds(child.duration())
+            continue
+        note = child.metadata["amc_otio"]
+        change = next(one for one in written.changes if one.edit_point == note["edit_point"])
+        (before, after) = (seconds(child.in_offset), seconds(child.out_offset))
+        cut = round(at * melt.RATE)
+        laid_out = []
+        for clip, sample in ((track[index - 1], "out_sample"), (track[index + 1], "in_sample")):
+            media = (tmp_path / clip.media_reference.target_url.removeprefix("file://")).resolve()
+            offset = change.metadata[sample] - cut
+            laid_out.append(decode(media, offset, len(rendered), sample_rate=melt.RATE)[:2].astype(float).sum(axis=0))
+        shifts, found = check_join(rendered, *laid_out, (float(at - before), float(at + after)), 0.025)
+        print(change.edit_point, shifts, float(at - before), float(at + after), found)
+        measured += 1
+    assert measured == len(written.changes) >= 2

@@ -94,7 +94,7 @@ def test_rates_are_exact_and_the_media_is_absolute(tmp_path: Path):
 
 
 def test_parts_of_frames_are_moved_and_said(tmp_path: Path):
-    made = timeline(track(clip("a", 100.25), transition(2.5, 2.5), clip("b")))
+    made = timeline(track(clip("a", 100.25, available=span(0, 300)), transition(2.5, 2.5), clip("b")))
     back, notes = there_and_back(made, tmp_path)
     assert all(value == int(value) for _, *values in shape(back.tracks[0]) for value in values)
     assert any("source in-point of 'a' on A1 moved" in n and "500 samples" in n for n in notes), notes
@@ -150,11 +150,7 @@ def test_picture_is_muted_and_sound_hidden(tmp_path: Path):
 
 
 def test_names_that_xml_cannot_hold(tmp_path: Path):
-    back, _ = (
-        there_and_back(timeline(track(clip("a\x00<&>\ud800'\"", url="/m/a.wav"))), tmp_path)
-        if False
-        else (there_and_back(timeline(track(clip("a\x01<&>'\"é", url="/m/a.wav"))), tmp_path))
-    )
+    back, _ = there_and_back(timeline(track(clip("a\x01<&>'\"é", url="/m/a.wav"))), tmp_path)
     assert back.tracks[0][0].name == "a\ufffd<&>'\"é"
 
 

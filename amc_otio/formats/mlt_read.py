@@ -214,7 +214,7 @@ class _Reader:
         return bool(same and round(item.source_range.end_time_exclusive().value) == first)
 
     def side(self, mix: Element, number: int) -> tuple[int, Element | None, int]:
-        """Blank frames at the start of a mix's side, the producer behind them (None: all blank), and its first frame."""
+        """Blank frames at the start of a mix's side, the producer behind them (None: all blank), its first frame."""
         held = mix.findall("track")
         if len(held) != 2:
             raise self.wrong("a transition does not have two sides")
