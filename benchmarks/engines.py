@@ -2,7 +2,8 @@
 """Where real engines play a join that lies at a known place: GES renders the OTIO, melt our MLT XML.
 
 Two tones with a crossfade, at 23.976, 25 and 29.97 frames a second; run it from the repository's root. Prints a
-Markdown table of the join and the ends of the crossfade, as written and as measured. An engine that is missing is left out.
+Markdown table of the join and the ends of the crossfade, as written and as measured. An engine that is missing is left
+out.
 """
 
 from __future__ import annotations

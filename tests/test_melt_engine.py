@@ -51,6 +51,7 @@ def laid(length: int) -> tuple[np.ndarray, np.ndarray]:
     return melt.quadrature(LOW, length), melt.quadrature(HIGH, length)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("before", "after"), [(6, 6), (4, 10), (10, 4), (0, 8), (8, 0), (1, 1)])
 @pytest.mark.parametrize("name", RATES)
 def test_a_crossfade_lies_where_the_timeline_says(name: str, before: int, after: int, tmp_path: Path):
