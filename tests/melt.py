@@ -1,0 +1,172 @@
+"""Rendering MLT XML with melt, and finding crossfades in what it rendered."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import opentimelineio as otio
+import pytest
+import soundfile
+
+from amc_otio.formats.mlt_write import write
+
+RATE = 48_000
+BLOCK = 240  # 5 ms
+RT, TR = otio.opentime.RationalTime, otio.opentime.TimeRange
+
+
+def need_melt() -> None:
+    """Skip where the engine is not installed."""
+    if shutil.which("melt") is None:
+        pytest.skip("melt is not installed (docs/development.md)")
+
+
+def run(source: Path, target: Path, *options: str) -> None:
+    """Render a file headless, with a limit."""
+    target.unlink(missing_ok=True)
+    done = subprocess.run(
+        [
+            "timeout",
+            "120",
+            "melt",
+            source.name,
+            "-silent",
+            "-consumer",
+            f"avformat:{target.name}",
+            "real_time=-1",
+            *options,
+        ],
+        cwd=source.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert target.exists() and target.stat().st_size > 1000, done.stdout[-2000:] + done.stderr[-2000:]
+
+
+def render(timeline: otio.schema.Timeline, folder: Path, rate: Fraction, base: Path | None = None) -> np.ndarray:
+    """Write a timeline as MLT and render its sound: shape (2, n) at 48 kHz."""
+    source = folder / "edit.mlt"
+    write(timeline, source, rate, bases=None if base is None else (base,))
+    return render_file(source)
+
+
+def render_file(source: Path) -> np.ndarray:
+    """Render the sound of an MLT file: shape (2, n) at 48 kHz."""
+    target = source.with_suffix(".wav")
+    run(source, target, "acodec=pcm_f32le", f"ar={RATE}", "ac=2", "vn=1")
+    samples, rate = soundfile.read(target, dtype="float64", always_2d=True)
+    assert rate == RATE
+    return samples.T
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A crossfade as rendered.
+
+    Attributes
+    ----------
+    start, end
+        In seconds on the timeline: where the line through the incoming sound's share reaches 0 and 1.
+    power_db
+        Lowest and highest total power during the fade, against the two sounds alone.
+    """
+
+    start: float
+    end: float
+    power_db: tuple[float, float]
+
+
+def measure(rendered: np.ndarray, one: np.ndarray, other: np.ndarray, expected: tuple[float, float]) -> Measured:
+    """Find where a crossfade starts and ends.
+
+    Parameters
+    ----------
+    rendered, one, other
+        The rendering, shape (n,), and each source laid on the timeline's clock as if it played throughout: shape (n,),
+        or (2, n) for a tone in quadrature, whose phase is free.
+    expected
+        Where it should be; only what is looked at depends on it: 120 ms more on either side.
+
+    Notes
+    -----
+    In blocks of 5 ms the rendering is a sum of the sources with two gains (least squares). The incoming gain's share of
+    both is straight in our fades, whatever their law; the line is fitted where the share lies between .1 and .9.
+    """
+    one, other = np.atleast_2d(one), np.atleast_2d(other)
+    first = max(0, int((expected[0] - 0.12) * RATE))
+    count = int((expected[1] - expected[0] + 0.24) * RATE) // BLOCK
+    times, shares, powers = [], [], []
+    for block in range(count):
+        where = slice(first + block * BLOCK, first + (block + 1) * BLOCK)
+        found, *_ = np.linalg.lstsq(np.concatenate([one, other])[:, where].T, rendered[where], rcond=None)
+        a, b = (float(np.linalg.norm(g) if len(g) > 1 else g[0]) for g in (found[: len(one)], found[len(one) :]))
+        times.append((where.start + BLOCK / 2) / RATE)
+        shares.append(b / (a + b) if abs(a + b) > 0.05 else 0.5)
+        powers.append(a * a + b * b)
+    t, share, power = np.array(times), np.array(shares), 10 * np.log10(np.array(powers) + 1e-9)
+    inside = (share > 0.1) & (share < 0.9) & (t > expected[0] - 0.1) & (t < expected[1] + 0.1)
+    if inside.sum() < 2:  # a cut
+        at = float(t[int(np.argmax(share > 0.5))])
+        return Measured(at, at, (0.0, 0.0))
+    slope, at_zero = np.polyfit(t[inside], share[inside], 1)
+    start, end = -at_zero / slope, (1 - at_zero) / slope
+    faded = (t > start) & (t < end)
+    return Measured(float(start), float(end), (float(power[faded].min()), float(power[faded].max())))
+
+
+def fit(rendered: np.ndarray, one: np.ndarray, other: np.ndarray, expected: tuple[float, float]) -> tuple[float, float]:
+    """Start and end of an equal-power crossfade of real sound: the ramp that leaves the least power unexplained.
+
+    Each end is looked for up to 60 ms from where it should be, in steps of 2 ms.
+    """
+    block = 48
+    first = int((expected[0] - 0.1) * RATE)
+    count = int((expected[1] - expected[0] + 0.2) * RATE) // block
+    out, a, b = (x[first : first + count * block].reshape(count, block) for x in (rendered, one, other))
+    oa, ob, aa, bb, ab = ((x * y).sum(axis=1) for x, y in ((out, a), (out, b), (a, a), (b, b), (a, b)))
+    t = (first + (np.arange(count) + 0.5) * block) / RATE
+    best, found = np.inf, expected
+    steps = np.arange(-0.06, 0.0601, 0.002)
+    for start in expected[0] + steps:
+        for end in expected[1] + steps:
+            w = np.clip((t - start) / max(end - start, 0.002), 0, 1)
+            scale = 1 / np.sqrt(w * w + (1 - w) ** 2)
+            g, h = (1 - w) * scale, w * scale
+            left = float((g * g * aa + h * h * bb + 2 * g * h * ab - 2 * g * oa - 2 * h * ob).sum())
+            if left < best:
+                best, found = left, (float(start), float(end))
+    return found
+
+
+def tone(path: Path, frequency: float, seconds: float = 20, rate: int = RATE) -> Path:
+    """A sine tone as a WAV file, a quarter of full scale."""
+    t = np.arange(round(seconds * rate)) / rate
+    soundfile.write(path, np.tile(0.25 * np.sin(2 * np.pi * frequency * t)[:, None], 2), rate, subtype="FLOAT")
+    return path
+
+
+def quadrature(frequency: float, length: int) -> np.ndarray:
+    """A tone of any phase: shape (2, length)."""
+    t = np.arange(length) / RATE
+    return 0.25 * np.stack([np.sin(2 * np.pi * frequency * t), np.cos(2 * np.pi * frequency * t)])
+
+
+def tone_at(frequency: float, offset: Fraction, length: int) -> np.ndarray:
+    """The same tone on the timeline's clock: the file's second 0 lies at -`offset`. Shape (length,)."""
+    t = np.arange(length) / RATE + float(offset)
+    return 0.25 * np.sin(2 * np.pi * frequency * t)
+
+
+def shift_of(rendered: np.ndarray, source: np.ndarray, first: int, last: int, reach: int = 2400) -> int:
+    """How many samples later than on its place a source is heard between two samples of the rendering."""
+    target = rendered[first:last]
+    piece = source[first - reach : last + reach]
+    size = 1 << (len(piece) + len(target)).bit_length()
+    found = np.fft.irfft(np.fft.rfft(piece, size) * np.conj(np.fft.rfft(target, size)), size)[: 2 * reach]
+    return reach - int(np.argmax(np.abs(found)))
