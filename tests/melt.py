@@ -52,7 +52,7 @@ def run(source: Path, target: Path, *options: str) -> None:
 def render(timeline: otio.schema.Timeline, folder: Path, rate: Fraction, base: Path | None = None) -> np.ndarray:
     """Write a timeline as MLT and render its sound: shape (2, n) at 48 kHz."""
     source = folder / "edit.mlt"
-    write(timeline, source, rate, bases=None if base is None else (base,))
+    write(timeline, source, rate, base=base)
     return render_file(source)
 
 

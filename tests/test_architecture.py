@@ -33,7 +33,7 @@ ROOMS = (
 # What each room may import besides itself and the plain modules errors, config and codec.
 MAY = {
     "timeline": set(),
-    "formats": {"timeline"},
+    "formats": {"media", "timeline"},
     "media": set(),
     "models": {"representations"},
     "representations": set(),

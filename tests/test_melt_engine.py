@@ -180,7 +180,7 @@ def test_picture_and_sound_cut_where_they_should(examples: Path, tmp_path: Path)
         made.tracks.append(track)
     made.tracks[1].insert(1, otio.schema.Transition("fade", "SMPTE_Dissolve", RT(3, 24), RT(5, 24)))
     source, target = tmp_path / "films.mlt", tmp_path / "films.mkv"
-    write(made, source, rate, bases=(media,))
+    write(made, source, rate, base=media)
     melt.run(source, target, "vcodec=ffv1", "acodec=pcm_s16le", f"ar={melt.RATE}", "ac=2")
     with av.open(str(target)) as film:
         pictures = [frame.to_ndarray(format="gray").astype(float) for frame in film.decode(video=0)]

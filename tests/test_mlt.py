@@ -229,7 +229,7 @@ def test_the_ramp_arrives_and_its_power_is_the_laws(frames: int, law: str):
 def test_what_is_written_is_the_same_every_time(examples: Path, tmp_path: Path):
     made = otio.adapters.read_from_file(str(examples / "match_cut.otio"))
     for name in ("one.mlt", "two.mlt"):
-        write(made, tmp_path / name, RATE, bases=(examples,))
+        write(made, tmp_path / name, RATE, base=examples)
     assert (tmp_path / "one.mlt").read_bytes() == (tmp_path / "two.mlt").read_bytes()
     back = read(tmp_path / "one.mlt")
     assert seconds(back.duration()) == pytest.approx(float(seconds(made.duration())), abs=0.03)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,9 +13,7 @@ from amc_otio.formats.mlt_notes import Notes
 from amc_otio.formats.mlt_xml import document
 
 
-def write(
-    timeline: otio.schema.Timeline, path: Path, rate: Fraction, bases: Sequence[Path] | None = None
-) -> tuple[str, ...]:
+def write(timeline: otio.schema.Timeline, path: Path, rate: Fraction, base: Path | None = None) -> tuple[str, ...]:
     """Write a timeline as MLT XML.
 
     Parameters
@@ -27,8 +24,8 @@ def write(
         Where to write; a temporary name of the caller's, who syncs and renames.
     rate
         Frames a second of the file, exact: MLT counts whole frames of it alone.
-    bases
-        Folders in which relative media may begin, best first; the file's own folder and the one above it when None.
+    base
+        Folder in which relative media begins; when None the file's own folder is tried, then the one above it.
 
     Returns
     -------
@@ -47,7 +44,7 @@ def write(
         raise OutputError(path, f"{float(rate):g} is no frame rate that MLT plays", "give a rate from 1 to 1000")
     notes = Notes()
     folder = path.absolute().parent
-    project = arrange(timeline, rate, bases if bases is not None else (folder, folder.parent), notes)
+    project = arrange(timeline, rate, (folder, folder.parent) if base is None else (base,), notes)
     try:
         path.write_bytes(document(project))
     except OSError as error:
