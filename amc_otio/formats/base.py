@@ -17,6 +17,8 @@ from amc_otio.timeline.level_match import Recipe
 
 EXACT: Final = "exact"
 """A crossfade's offsets stay as they are, sub-frame and unequal."""
+FRAMES: Final = "frames"
+"""They stay where they are whole frames."""
 EQUAL_FRAMES: Final = "equal frames"
 """They stay where they are equal whole frames."""
 
@@ -60,7 +62,7 @@ class Format(ABC):
     package
         What pip installs for it; empty where OpenTimelineIO or amc-otio itself writes it.
     offsets
-        `EXACT` or `EQUAL_FRAMES`.
+        `EXACT`, `FRAMES` or `EQUAL_FRAMES`.
     """
 
     def __init__(self, suffix: str, label: str, package: str = "", offsets: str = EQUAL_FRAMES) -> None:
@@ -89,7 +91,7 @@ class Format(ABC):
         """Write what `prepare` gave to a file, and return what was not kept, in words, as far as the writer knows."""
 
     @abstractmethod
-    def read(self, file: Path) -> otio.core.SerializableObject:
+    def read(self, file: Path, target: Target) -> otio.core.SerializableObject:
         """Read a file of this format back."""
 
     def check(  # noqa: B027 - most formats have nothing to check

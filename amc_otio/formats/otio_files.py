@@ -42,7 +42,7 @@ class OtioFile(_OfOtio):
         timeline.to_json_file(str(file))
         return ()
 
-    def read(self, file: Path) -> otio.core.SerializableObject:
+    def read(self, file: Path, target: Target) -> otio.core.SerializableObject:
         """Read it back."""
         return otio.adapters.read_from_file(str(file), adapter_name="otio_json")
 

@@ -37,7 +37,7 @@ class OwnFormat(Format):
         notes: tuple[str, ...] = self._part("write")(timeline, file, target.rate)
         return notes
 
-    def read(self, file: Path) -> otio.core.SerializableObject:
+    def read(self, file: Path, target: Target) -> otio.core.SerializableObject:
         """Read it back."""
         return self._part("read")(file)
 

@@ -114,7 +114,7 @@ def _write_and_read(timeline: otio.schema.Timeline, file: Path, target: Target, 
     try:
         prepared = form.prepare(timeline, target)
         notes = (*prepared.notes, *form.write(prepared.timeline, file, target))
-        read = form.read(file)
+        read = form.read(file, target)
     except AmcError as error:
         thing = path if str(error.thing) == str(file) else error.thing
         raise OutputError(thing, error.reason, error.remedy) from error
