@@ -35,11 +35,14 @@ class Target:
         The timeline's edit rate, in frames a second.
     media
         Files by target URL that are not in their place yet: a bundle takes them from where they are.
+    rehearsal
+        It is going to be thrown away: a bundle takes no media along.
     """
 
     path: Path
     rate: Fraction
     media: Mapping[str, Path] = field(default_factory=dict)
+    rehearsal: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,8 @@ class Prepared:
 class Format(ABC):
     """One file format.
 
+    `written_by` says who writes it where `package` is empty; `advice` what to do where it cannot be written here.
+
     Parameters
     ----------
     suffix
@@ -64,6 +69,9 @@ class Format(ABC):
     offsets
         `EXACT`, `FRAMES` or `EQUAL_FRAMES`.
     """
+
+    written_by = "OpenTimelineIO"
+    advice = "write .otio, or pip install 'amc-otio[formats]'"
 
     def __init__(self, suffix: str, label: str, package: str = "", offsets: str = EQUAL_FRAMES) -> None:
         self.suffix = suffix

@@ -115,7 +115,10 @@ def _nests_to_gaps(track: otio.schema.Track) -> int:
 
 
 def _plain_reel(clip: otio.schema.Clip) -> None:
-    """A reel with a space in it would be two columns."""
+    """A reel with a space in it would be two columns; the adapter makes one of the clip's name."""
     reel = lookup(clip, "cmx_3600", "reel")
-    if isinstance(reel, str) and re.search(r"\s", reel.strip()):
-        clip.metadata["cmx_3600"] = {**plain(lookup(clip, "cmx_3600")), "reel": re.sub(r"\s+", "_", reel.strip())}
+    name = reel if isinstance(reel, str) and reel.strip() else clip.name
+    if re.search(r"\s", name.strip()):
+        held = plain(lookup(clip, "cmx_3600"))
+        short = re.sub(r"[^A-Za-z0-9_]+", "", name.strip() if name is reel else Path(name).stem)
+        clip.metadata["cmx_3600"] = {**(held if isinstance(held, dict) else {}), "reel": short[:8] or "AX"}

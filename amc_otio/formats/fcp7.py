@@ -38,7 +38,7 @@ class FinalCutPro7(AdapterFormat):
         sequences = _plain_references(copy)
         if sequences:
             notes.append(f"{self.suffix} refers to {sequences} image sequences by their first file")
-        say_ranges(copy)
+        say_ranges(copy, files_only=True)
         notes.extend(frames_note(self.suffix, *on_frames(copy, target.rate, lambda rate: rate >= SOUND_RATE)))
         for track in tracks_of(copy.tracks):
             if track.kind == _AUDIO:

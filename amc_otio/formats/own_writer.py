@@ -20,6 +20,8 @@ class OwnFormat(Format):
     They are imported when they are needed.
     """
 
+    written_by = "amc-otio"
+
     def __init__(self, suffix: str, label: str, module: str, offsets: str) -> None:
         super().__init__(suffix, label, offsets=offsets)
         self._module = f"amc_otio.formats.{module}"

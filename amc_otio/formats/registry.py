@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from amc_otio.formats.aaf import Aaf
-from amc_otio.formats.any_adapter import AdapterFormat, any_format
+from amc_otio.formats.any_adapter import any_format
 from amc_otio.formats.base import EXACT, FRAMES, Format
 from amc_otio.formats.edl import Edl
 from amc_otio.formats.fcp7 import FinalCutPro7
+from amc_otio.formats.kdenlive import Kdenlive
 from amc_otio.formats.otio_files import OtioBundle, OtioFile
 from amc_otio.formats.own_writer import own_or_adapter
 from amc_otio.formats.xges import Xges
@@ -22,7 +23,7 @@ FORMATS: Final[tuple[Format, ...]] = (
     Edl(".edl", "EDL (CMX 3600)", "otio-cmx3600-adapter"),
     own_or_adapter(".fcpxml", "Final Cut Pro XML", "fcpxml", "otio-fcpx-xml-adapter"),
     own_or_adapter(".mlt", "MLT XML", "mlt", "otio-mlt-adapter"),
-    AdapterFormat(".kdenlive", "Kdenlive", "otio-kdenlive-adapter"),
+    Kdenlive(".kdenlive", "Kdenlive", "otio-kdenlive-adapter"),
     Xges(".xges", "XGES (GStreamer Editing Services)", "otio-xges-adapter", offsets=EXACT),
 )
 _BY_SUFFIX: Final = {form.suffix: form for form in FORMATS}

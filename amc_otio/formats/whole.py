@@ -41,13 +41,15 @@ def wrap_tracks(timeline: otio.schema.Timeline) -> None:
                 track[index] = stack
 
 
-def say_ranges(timeline: otio.schema.Timeline, widen: bool = False) -> int:
+def say_ranges(timeline: otio.schema.Timeline, widen: bool = False, files_only: bool = False) -> int:
     """Give every item its range and every clip's media one.
 
     Parameters
     ----------
     widen
         Also let a media's range hold all that transitions use of it.
+    files_only
+        Leave references alone that are no files.
 
     Returns
     -------
@@ -63,6 +65,8 @@ def say_ranges(timeline: otio.schema.Timeline, widen: bool = False) -> int:
             if item.source_range is None:
                 item.source_range = item.trimmed_range()
             if not isinstance(item, otio.schema.Clip) or item.media_reference is None:
+                continue
+            if files_only and not isinstance(item.media_reference, otio.schema.ExternalReference):
                 continue
             before = children[index - 1] if index else None
             after = children[index + 1] if index + 1 < len(children) else None
