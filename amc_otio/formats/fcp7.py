@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ElementTree
 from collections import defaultdict
 from fractions import Fraction
 from pathlib import Path
@@ -17,8 +18,9 @@ from amc_otio.timeline.clip_effects import FCP
 from amc_otio.timeline.crossfade import FCP_CROSSFADE
 from amc_otio.timeline.level_match import Recipe
 from amc_otio.timeline.links import find_links
-from amc_otio.timeline.metadata import lookup, plain
+from amc_otio.timeline.metadata import items_of, lookup, plain
 from amc_otio.timeline.rational import from_frames
+from amc_otio.timeline.shots import channels_of
 from amc_otio.timeline.slots import track_at
 
 _AUDIO: Final = otio.schema.TrackKind.Audio
@@ -45,6 +47,12 @@ class FinalCutPro7(AdapterFormat):
                 _audio_transitions(track)
         _name_clips(copy, links)
         return Prepared(copy, tuple(notes))
+
+    def write(self, timeline: otio.schema.Timeline, file: Path, target: Target) -> tuple[str, ...]:
+        """Write it through the adapter, then add the links, which it leaves out."""
+        super().write(timeline, file, target)
+        _add_links(timeline, file)
+        return ()
 
     def gain_recipe(self, timeline: otio.schema.Timeline, rate: Fraction) -> Recipe:
         """Keyframes of the filter "Audio Levels"."""
@@ -113,10 +121,43 @@ def _name_clips(timeline: otio.schema.Timeline, links: dict[tuple[int, ...], tup
         held = held if isinstance(held, dict) else {}
         held.pop("link", None)
         held["@id"] = numbers[path]
+        alike = [p for p in links.get(path, ()) if p in places and places[p][0] == places[path][0] == "audio"]
+        if "sourcetrack" not in held and places[path][0] == "audio":
+            held.update(_source_track(item, sorted([path, *alike]).index(path) if alike else None))
         group = sorted({path, *(p for p in links.get(path, ()) if p in numbers)})
         if len(group) > 1:
             held["link"] = [_link(numbers[p], *places[p]) for p in group]
         item.metadata[FCP] = held
+
+
+def _source_track(item: otio.core.Item, place: int | None) -> dict[str, Any]:
+    """Which of the file's channels a clip plays: as it says, else by its place among the clips linked to it."""
+    own = channels_of(item) if isinstance(item, otio.schema.Clip) else None
+    if own is not None:
+        place = own[0][1] if len(own) == 1 else None
+    return {} if place is None else {"sourcetrack": {"mediatype": "audio", "trackindex": str(place + 1)}}
+
+
+def _add_links(timeline: otio.schema.Timeline, file: Path) -> None:
+    wanted: dict[str, list[Any]] = {}
+    for track in tracks_of(timeline.tracks):
+        for child in track:
+            name = lookup(child, FCP, "@id")
+            found = plain(lookup(child, FCP, "link")) if isinstance(child, otio.core.Item) else None
+            if isinstance(name, str) and found:
+                wanted[name] = items_of(found)
+    if not wanted:
+        return
+    root = ElementTree.parse(file).getroot()  # our own file, as the adapter has just written it
+    for item in root.iter("clipitem"):
+        # A mere reference to an earlier clip has nothing in it.
+        for link in wanted.get(item.get("id", ""), ()) if len(item) else ():
+            element = ElementTree.SubElement(item, "link")
+            for key in ("linkclipref", "mediatype", "trackindex", "clipindex"):
+                ElementTree.SubElement(element, key).text = str(link[key])
+    ElementTree.indent(root, "    ")
+    text = ElementTree.tostring(root, encoding="unicode")
+    file.write_text(f'<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE xmeml>\n{text}\n', encoding="utf-8")
 
 
 def _link(name: str, kind: str, track: int, clip: int) -> dict[str, str]:

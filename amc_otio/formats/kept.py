@@ -114,7 +114,7 @@ def _measured(form: Format, who: Kept, folder: Path) -> Kept:
     try:
         read, gain = _through(form, little(RATES["24"], 6 * frame, 6 * frame), RATES["24"], folder, gain=True)
     except Exception as error:  # whatever an adapter raises is what there is to say of it
-        return _with(who, problem=one_line(str(error).strip() or type(error).__name__, 200))
+        return _with(who, problem=one_line(" ".join(str(error).split()) or type(error).__name__, 200))
     fades = _crossfades(read)
     clips = list(read.find_clips())
     return _with(

@@ -26,7 +26,7 @@ HEADER: Final = (
 def row(kept: Kept) -> tuple[str, ...]:
     """The cells of one format, under `HEADER`."""
     if kept.problem:
-        return (kept.suffix, kept.problem, *[""] * (len(HEADER) - 3), kept.writer)
+        return (kept.suffix, f"not measured: {kept.problem}", *[""] * (len(HEADER) - 3), kept.writer)
     return (
         kept.suffix,
         {0: "no", 2: "yes"}.get(kept.crossfades, f"{kept.crossfades} of 2"),
