@@ -428,7 +428,7 @@ def test_real_timelines_are_written_or_refused_in_words(
         except OutputError as error:
             refused.append(str(error))
         assert made.to_json_string() == before, f"{file.name} was changed"
-    assert written >= {".otioz": 50, ".xml": 47, ".aaf": 49, ".xges": 42, ".edl": 41}[suffix], refused
+    assert written >= {".otioz": 50, ".xml": 50, ".aaf": 49, ".xges": 42, ".edl": 41}[suffix], refused
     assert all("\n" not in line for line in refused)
 
 
