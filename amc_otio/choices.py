@@ -28,7 +28,7 @@ def best_choices(proposals: Proposals, loaded: LoadedTimeline) -> tuple[dict[int
     for index in order:
         proposal = proposals.proposals[index]
         candidate = proposal.candidates[0]
-        edit = edit_of(proposal, candidate, proposals.settings, proposals.timeline.rate, exact=True)
+        edit = edit_of(proposal, candidate, proposals.settings, proposals.timeline.rate, offsets="exact")
         changes = footprint(loaded.timeline, edit)
         rival = taken.rival(changes)
         if rival is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import ast
 import dataclasses
+import functools
 import inspect
 import json
 import sys
@@ -23,6 +24,9 @@ import failure_cases  # noqa: E402
 from amc_otio import config, environment, errors  # noqa: E402
 from amc_otio.cli import FAULT, INTERRUPTED  # noqa: E402
 from amc_otio.cli.parser import build_parser  # noqa: E402
+from amc_otio.formats.kept import measure_all  # noqa: E402
+from amc_otio.formats.registry import FORMATS  # noqa: E402
+from amc_otio.formats.table import markdown  # noqa: E402
 from amc_otio.proposals import decisions_schema, proposals_schema  # noqa: E402
 
 INTRODUCTION = """\
@@ -107,6 +111,23 @@ _MODEL = {
 }
 
 JSON_SHAPES: dict[str, dict[str, str]] = {
+    "formats": {
+        "[].suffix": "of the format's files",
+        "[].label": "what people call it",
+        "[].writer": "who writes it: the adapter's package, `OpenTimelineIO` or `amc-otio`",
+        "[].problem": "why it could not be measured, or an empty text",
+        "[].crossfades": "of two audio crossfades, how many are read back",
+        "[].offsets": "`exact`, `exact, cut in the middle`, `whole frames`, `whole frames, cut in the middle`, "
+        "`equal whole frames` or `no`",
+        "[].link": "whether picture and sound of a shot are found to belong together",
+        "[].markers": "whether a marker is read back",
+        "[].metadata": "whether a clip's own metadata is",
+        "[].media": "what is left of the media reference: `with timecode`, `yes` (the file alone) or `no`",
+        "[].rates": "frame rates at which cuts come back in their place",
+        "[].sound_tracks": "cuts on tracks that count at 48 kHz: `exact`, `to the frame` or `no`",
+        "[].mute": "whether a clip that is switched off stays so",
+        "[].gain": "whether a level match is in the file: `yes`, `of Resolve` or `no`",
+    },
     "match": {"output": _OUTPUT, "sidecar": _SIDECAR, "changes": _CHANGE, "bounces": _BOUNCES, "notes": _NOTES},
     "propose": {"": "the whole proposals file: [proposals.md](proposals.md)"},
     "apply": {"output": _OUTPUT, "sidecar": _SIDECAR, "changes": _CHANGE, "bounces": _BOUNCES, "notes": _NOTES},
@@ -301,11 +322,28 @@ def settings_page() -> str:
     return SETTINGS + "\n".join(lines[:-1]) + "\n```\n"
 
 
+FORMATS_BLOCK = ("<!-- formats -->", "<!-- /formats -->")
+
+
+@functools.cache
+def formats_table() -> str:
+    """What each format keeps, measured now; only what the extra ``formats`` or amc-otio itself writes."""
+    elsewhere = {"otio-kdenlive-adapter", "otio-mlt-adapter"}
+    return markdown(measure_all(form for form in FORMATS if form.package not in elsewhere))
+
+
+def with_formats(text: str) -> str:
+    """A page with the table between its markers."""
+    first, rest = text.split(FORMATS_BLOCK[0])
+    return f"{first}{FORMATS_BLOCK[0]}\n{formats_table()}{FORMATS_BLOCK[1]}{rest.split(FORMATS_BLOCK[1])[1]}"
+
+
 def pages() -> dict[str, str]:
     """Every generated page by its file name."""
     return {
         "bad-input.md": failure_cases.table(),
         "commands.md": commands_page(),
+        "formats.md": with_formats((DOCS / "formats.md").read_text(encoding="utf-8")),
         "settings.md": settings_page(),
         "decisions.schema.json": json.dumps(decisions_schema(), indent=1, ensure_ascii=False) + "\n",
         "proposals.schema.json": json.dumps(proposals_schema(), indent=1, ensure_ascii=False) + "\n",
@@ -316,3 +354,6 @@ if __name__ == "__main__":
     for name, text in pages().items():
         (DOCS / name).write_text(text, encoding="utf-8", newline="\n")
         print(f"wrote docs/{name}")
+    readme = DOCS.parent / "README.md"
+    readme.write_text(with_formats(readme.read_text(encoding="utf-8")), encoding="utf-8", newline="\n")
+    print("wrote the table of README.md")

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 import failure_cases
+import opentimelineio as otio
 import pytest
 
 from amc_otio.cli import main
@@ -35,6 +36,16 @@ def test_generated_pages_are_up_to_date(page: str, generate: ModuleType) -> None
     assert written == generate.pages()[page], "run: python docs/generate.py"
 
 
+def test_the_table_of_formats_is_what_was_measured(generate: ModuleType) -> None:
+    installed = otio.adapters.suffixes_with_defined_adapters(write=True)
+    if not {"xml", "aaf", "edl", "xges", "fcpxml"} <= set(installed):
+        pytest.skip("not every adapter of the extra 'formats' is installed")
+    for page in (DOCS / "formats.md", DOCS.parent / "README.md"):
+        written = page.read_text(encoding="utf-8")
+        assert written == generate.with_formats(written), "run: python docs/generate.py"
+    assert "| `.xml` | yes |" in generate.formats_table()
+
+
 def test_exit_codes_are_all_documented(generate: ModuleType) -> None:
     assert list(generate.exit_codes()) == [*range(10), 70, 130]
 
@@ -58,6 +69,7 @@ def test_json_output_is_what_the_page_says(
         "library prune": [],
         "evaluate": ["set.csv", "--representations", "mfcc", "--workers", "1"],
         "doctor": [],
+        "formats": [],
     }
     assert main(["propose", "edit.otio", "-o", "p.json", "--json", *match]) == 0
     assert json.loads(capsys.readouterr().out) == json.loads(Path("p.json").read_text(encoding="utf-8"))

@@ -27,7 +27,7 @@ class AdapterFormat(Format):
         otio.adapters.write_to_file(timeline, str(file), **self.arguments(target))
         return ()
 
-    def read(self, file: Path) -> otio.core.SerializableObject:
+    def read(self, file: Path, target: Target) -> otio.core.SerializableObject:
         """Read through the adapter."""
         return otio.adapters.read_from_file(str(file))
 

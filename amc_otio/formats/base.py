@@ -17,6 +17,8 @@ from amc_otio.timeline.level_match import Recipe
 
 EXACT: Final = "exact"
 """A crossfade's offsets stay as they are, sub-frame and unequal."""
+FRAMES: Final = "frames"
+"""They stay where they are whole frames."""
 EQUAL_FRAMES: Final = "equal frames"
 """They stay where they are equal whole frames."""
 
@@ -33,11 +35,14 @@ class Target:
         The timeline's edit rate, in frames a second.
     media
         Files by target URL that are not in their place yet: a bundle takes them from where they are.
+    rehearsal
+        It is going to be thrown away: a bundle takes no media along.
     """
 
     path: Path
     rate: Fraction
     media: Mapping[str, Path] = field(default_factory=dict)
+    rehearsal: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,8 @@ class Prepared:
 class Format(ABC):
     """One file format.
 
+    `written_by` says who writes it where `package` is empty; `advice` what to do where it cannot be written here.
+
     Parameters
     ----------
     suffix
@@ -60,8 +67,11 @@ class Format(ABC):
     package
         What pip installs for it; empty where OpenTimelineIO or amc-otio itself writes it.
     offsets
-        `EXACT` or `EQUAL_FRAMES`.
+        `EXACT`, `FRAMES` or `EQUAL_FRAMES`.
     """
+
+    written_by = "OpenTimelineIO"
+    advice = "write .otio, or pip install 'amc-otio[formats]'"
 
     def __init__(self, suffix: str, label: str, package: str = "", offsets: str = EQUAL_FRAMES) -> None:
         self.suffix = suffix
@@ -89,7 +99,7 @@ class Format(ABC):
         """Write what `prepare` gave to a file, and return what was not kept, in words, as far as the writer knows."""
 
     @abstractmethod
-    def read(self, file: Path) -> otio.core.SerializableObject:
+    def read(self, file: Path, target: Target) -> otio.core.SerializableObject:
         """Read a file of this format back."""
 
     def check(  # noqa: B027 - most formats have nothing to check

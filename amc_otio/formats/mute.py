@@ -41,7 +41,7 @@ def _keeps_mute(suffix: str) -> bool:
             path = Path(folder) / f"mute{suffix}"
             form, target = format_for(suffix), Target(path, Fraction(24))
             form.write(form.prepare(timeline, target).timeline, path, target)
-            read = form.read(path)
+            read = form.read(path, target)
             return [is_disabled(clip) for clip in read.find_clips()] == [False, True, False]
     except Exception:  # whatever an adapter raises, or a full disk: then a gap, which every format has
         return False

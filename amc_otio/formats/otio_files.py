@@ -14,7 +14,7 @@ import opentimelineio as otio
 from amc_otio.errors import OutputError
 from amc_otio.formats.any_adapter import AdapterFormat
 from amc_otio.formats.base import Prepared, Target
-from amc_otio.formats.resolve_volume import is_of_resolve, put_resolve_volume
+from amc_otio.formats.resolve_volume import count_volumes, is_of_resolve, put_resolve_volume
 from amc_otio.timeline.equality import fields, same_fields
 from amc_otio.timeline.level_match import Recipe
 from amc_otio.timeline.undo import external_references
@@ -33,6 +33,14 @@ class _OfOtio(AdapterFormat):
             return partial(put_resolve_volume, rate=rate)
         return super().gain_recipe(timeline, rate)
 
+    def count_gains(self, timeline: otio.schema.Timeline) -> int:
+        """How many clips have Resolve's volume."""
+        return count_volumes(timeline)
+
+    def count_written_gains(self, read: otio.core.SerializableObject, file: Path) -> int:
+        """How many that were read back have it."""
+        return count_volumes(read)
+
 
 class OtioFile(_OfOtio):
     """OpenTimelineIO's JSON."""
@@ -42,7 +50,7 @@ class OtioFile(_OfOtio):
         timeline.to_json_file(str(file))
         return ()
 
-    def read(self, file: Path) -> otio.core.SerializableObject:
+    def read(self, file: Path, target: Target) -> otio.core.SerializableObject:
         """Read it back."""
         return otio.adapters.read_from_file(str(file), adapter_name="otio_json")
 
@@ -57,7 +65,7 @@ class OtioBundle(_OfOtio):
 
     def arguments(self, target: Target) -> dict[str, Any]:
         """Media that is not there is left out, and said (`amc_otio.formats.lost`)."""
-        return {"media_policy": "MissingIfNotFile"}
+        return {"media_policy": "AllMissing" if target.rehearsal else "MissingIfNotFile"}
 
     def prepare(self, timeline: otio.schema.Timeline, target: Target) -> Prepared:
         """Give it absolute media references: OTIO's bundlers look for relative ones from the working folder."""

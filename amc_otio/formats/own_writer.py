@@ -21,6 +21,8 @@ class OwnFormat(Format):
     They are imported when they are needed.
     """
 
+    written_by = "amc-otio"
+
     def __init__(self, suffix: str, label: str, module: str, offsets: str) -> None:
         super().__init__(suffix, label, offsets=offsets)
         self._module = f"amc_otio.formats.{module}"
@@ -38,7 +40,7 @@ class OwnFormat(Format):
         notes: tuple[str, ...] = self._part("write")(timeline, file, target.rate, base=target.path.parent)
         return notes
 
-    def read(self, file: Path) -> otio.core.SerializableObject:
+    def read(self, file: Path, target: Target) -> otio.core.SerializableObject:
         """Read it back."""
         return self._part("read")(file)
 

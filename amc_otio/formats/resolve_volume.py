@@ -59,3 +59,11 @@ def put_resolve_volume(item: otio.core.Item, ramp: Ramp, rate: Fraction) -> Outc
     if level + max(gain for _, gain in keys) > _LOUDEST_RESOLVE:
         return limited(True, f"{_LOUDEST_RESOLVE:g} dB", "DaVinci Resolve")
     return Outcome(True, f"is written as DaVinci Resolve's clip volume; for any other reader it {BOUNCE}")
+
+
+def count_volumes(container: otio.core.SerializableObject) -> int:
+    """How many clips have the effect."""
+    return sum(
+        any(lookup(effect, RESOLVE, "Effect Name") == RESOLVE_VOLUME for effect in clip.effects)
+        for clip in container.find_clips()
+    )

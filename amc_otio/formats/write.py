@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from amc_otio.formats.base import Format, Target
 from amc_otio.formats.lost import what_was_lost
 from amc_otio.formats.registry import format_for
 from amc_otio.timeline.beside import folder_beside
-from amc_otio.timeline.read import edit_rate
+from amc_otio.timeline.read import edit_rate, quiet
 from amc_otio.timeline.write import check_new_file, sidecar_path
 
 
@@ -31,10 +32,9 @@ def check_output(path: Path, source: Path | None, force: bool) -> None:
     """
     if path.suffix == "":
         raise OutputError(path, "has no suffix, so the format is unknown", "name it NEW.otio, for example")
-    if not format_for(path.suffix).is_available:
-        raise OutputError(
-            path, f"no installed adapter writes '{path.suffix}'", "write .otio, or pip install 'amc-otio[formats]'"
-        )
+    form = format_for(path.suffix)
+    if not form.is_available:
+        raise OutputError(path, f"no installed adapter writes '{path.suffix}'", form.advice)
     for present in (path, sidecar_path(path)):
         check_new_file(present, source, force, folder=present is path and path.suffix.lower() == ".otiod")
 
@@ -109,12 +109,31 @@ def staged(
         yield Stage(temporary, path, notes)
 
 
+def rehearse(timeline: otio.schema.Timeline, path: Path, rate: Fraction | None = None) -> tuple[str, ...]:
+    """Say what `staged` would say, without anything written where the file is going to be.
+
+    The file is written to the system's temporary folder, read back and thrown away; a bundle takes no media along.
+
+    Raises
+    ------
+    OutputError
+        As `write_timeline`.
+    """
+    target = Target(path, rate or edit_rate(timeline), rehearsal=True)
+    try:
+        with tempfile.TemporaryDirectory(prefix="amc-rehearse-", ignore_cleanup_errors=True) as folder:
+            return _write_and_read(timeline, Path(folder) / path.name, target, format_for(path.suffix))
+    except OSError as error:
+        return (f"what {path.suffix} keeps could not be tried here ({error.strerror or error})",)
+
+
 def _write_and_read(timeline: otio.schema.Timeline, file: Path, target: Target, form: Format) -> tuple[str, ...]:
     path = target.path
     try:
-        prepared = form.prepare(timeline, target)
-        notes = (*prepared.notes, *form.write(prepared.timeline, file, target))
-        read = form.read(file)
+        with quiet():
+            prepared = form.prepare(timeline, target)
+            notes = (*prepared.notes, *form.write(prepared.timeline, file, target))
+            read = form.read(file, target)
     except AmcError as error:
         thing = path if str(error.thing) == str(file) else error.thing
         raise OutputError(thing, error.reason, error.remedy) from error
@@ -124,7 +143,7 @@ def _write_and_read(timeline: otio.schema.Timeline, file: Path, target: Target, 
             path, f"the {path.suffix} adapter cannot write it ({reason})", "write .otio instead"
         ) from error
     form.check(timeline, read, path)
-    return (*notes, *what_was_lost(timeline, read, form, file))
+    return (*notes, *what_was_lost(timeline, read, form, file, target))
 
 
 def _sync(path: Path) -> None:

@@ -9,6 +9,7 @@ import opentimelineio as otio
 
 from amc_otio.formats.any_adapter import AdapterFormat
 from amc_otio.formats.base import Prepared, Target
+from amc_otio.formats.whole import without_loose_transitions
 from amc_otio.formats.xges_levels import bind, count_bound, count_carried, put_volume
 from amc_otio.timeline.level_match import Recipe
 from amc_otio.timeline.rational import TimeRange, exact_rate, from_seconds, seconds
@@ -18,8 +19,11 @@ class Xges(AdapterFormat):
     """Written by OpenTimelineIO's adapter; what that lacks is done here."""
 
     def prepare(self, timeline: otio.schema.Timeline, target: Target) -> Prepared:
-        """Let all media start at 0."""
-        return Prepared(_on_file_clocks(timeline))
+        """Let all media start at 0, and leave out transitions that lie between no two clips."""
+        copy = _on_file_clocks(timeline)
+        gone = without_loose_transitions(copy)
+        note = f"{self.suffix} left out {gone} transitions that do not lie between two clips"
+        return Prepared(copy, (note,) if gone else ())
 
     def write(self, timeline: otio.schema.Timeline, file: Path, target: Target) -> tuple[str, ...]:
         """Write it, with bindings for clip gains."""

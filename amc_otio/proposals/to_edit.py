@@ -11,22 +11,25 @@ from amc_otio.timeline.edits import Edit, RetrievedShot
 from amc_otio.timeline.rational import from_seconds
 
 
-def edit_of(proposal: Proposal, candidate: Candidate, settings: Settings, rate: Fraction, exact: bool) -> Edit:
+def edit_of(proposal: Proposal, candidate: Candidate, settings: Settings, rate: Fraction, offsets: str) -> Edit:
     """Turn a chosen candidate into an edit.
 
     Parameters
     ----------
     rate
         The timeline's edit rate.
-    exact
-        Keep the fade's exact, possibly unequal offsets. False makes them equal and whole frames, by moving the cut
-        to the middle of the fade, as formats need that re-centre what is not (docs/formats.md).
+    offsets
+        "exact" keeps the fade's offsets as they are, "frames" rounds each to whole frames, "equal frames" also makes
+        them equal, by moving the cut to the middle of the fade, as formats need that re-centre what is not
+        (docs/formats.md).
     """
     join = candidate.join
     before = Fraction(join.fade_before, ANALYSIS_RATE)
     after = Fraction(join.fade_after, ANALYSIS_RATE)
     move = Fraction(0)
-    if not exact:
+    if offsets == "frames":
+        before, after = whole(before, after, rate, candidate.room)
+    elif offsets != "exact":
         before, after, move = symmetric(before, after, rate, candidate.room)
     media = candidate.media
     edit = settings.edit
@@ -108,3 +111,10 @@ def symmetric(before: Fraction, after: Fraction, rate: Fraction, room: Room) -> 
         return Fraction(0), Fraction(0), Fraction(0)
     offset = Fraction(half, 1) / rate
     return offset, offset, move
+
+
+def whole(before: Fraction, after: Fraction, rate: Fraction, room: Room) -> tuple[Fraction, Fraction]:
+    """Round a fade's offsets to whole frames that the handles hold; both in seconds."""
+    most_before, most_after = Fraction(room.before, ANALYSIS_RATE), Fraction(room.after, ANALYSIS_RATE)
+    one, other = min(round(before * rate), int(most_before * rate)), min(round(after * rate), int(most_after * rate))
+    return Fraction(max(one, 0)) / rate, Fraction(max(other, 0)) / rate

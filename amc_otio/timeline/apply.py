@@ -16,6 +16,7 @@ import opentimelineio as otio
 from amc_otio.errors import TimelineError
 from amc_otio.timeline.clip_effects import start_keyframes_later
 from amc_otio.timeline.conflicts import Conflicts, footprint
+from amc_otio.timeline.crossfade import crossfade_metadata
 from amc_otio.timeline.edits import Edit, RetrievedShot, TrackCut
 from amc_otio.timeline.gain_ramp import Ramp
 from amc_otio.timeline.level_match import Outcome, Recipe, notes_of, nowhere, put
@@ -273,7 +274,7 @@ def _transition(edit: Edit, rate: Fraction) -> otio.schema.Transition:
         transition_type=otio.schema.TransitionTypes.SMPTE_Dissolve,
         in_offset=from_seconds(edit.fade_before, rate),
         out_offset=from_seconds(edit.fade_after, rate),
-        metadata={METADATA_KEY: dict(edit.metadata)},
+        metadata={METADATA_KEY: dict(edit.metadata), **crossfade_metadata(round(edit.fade_before * rate))},
     )
 
 

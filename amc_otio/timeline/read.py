@@ -280,7 +280,7 @@ def _rate_arguments(adapter: str, rate: Fraction | None, notes: list[str]) -> di
 
 def _parse(path: Path, source: Path, adapter: str | None, arguments: dict[str, Any]) -> Any:
     try:
-        with _quiet():
+        with quiet():
             return otio.adapters.read_from_file(str(source), adapter_name=adapter, **arguments)
     except otio.exceptions.NoKnownAdapterForExtensionError as error:
         raise TimelineError(
@@ -398,7 +398,7 @@ def _kind_of(found: Any) -> str:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep what adapters print, warn and log on the way from mixing with this program's own output."""
     root = logging.getLogger()
     # Adapters call logging.warning(), which would set up a handler on stderr for good.

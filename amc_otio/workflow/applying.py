@@ -10,7 +10,7 @@ from pathlib import Path
 
 from amc_otio.bounce.run import BounceFile, bounced
 from amc_otio.codec import encode
-from amc_otio.formats.write import check_output, staged
+from amc_otio.formats.write import check_output, rehearse, staged
 from amc_otio.proposals import Decisions, Proposals, decided
 from amc_otio.timeline.beside import beside
 from amc_otio.timeline.level_match import notes_of
@@ -79,7 +79,9 @@ def apply(
         stamp(applied.timeline, run, records)
         gains = {file.edit_point: file.gain_db for file in bounces.files}
         notes += (*applied.edit_notes, *notes_of(applied.levels, gains), *bounces.notes)
-        if files is not None:
+        if files is None:
+            notes += rehearse(applied.timeline, output, loaded.rate)
+        else:
             with staged(applied.timeline, output, bounces.media, loaded.rate) as stage:
                 notes += stage.notes
                 content = {

@@ -12,9 +12,9 @@ from amc_otio import __version__
 from amc_otio.bounce.plan import Chosen
 from amc_otio.choices import best_choices, nothing_found
 from amc_otio.codec import encode
-from amc_otio.config import Settings
+from amc_otio.config import ANALYSIS_RATE, Settings
 from amc_otio.errors import ProposalsError
-from amc_otio.formats.base import EXACT, Format
+from amc_otio.formats.base import EQUAL_FRAMES, EXACT, Format
 from amc_otio.formats.registry import format_for
 from amc_otio.proposals import Candidate, Proposal, Proposals, edit_of
 from amc_otio.timeline.apply import Applied, apply_edits
@@ -96,8 +96,9 @@ def cut_in(loaded: LoadedTimeline, proposals: Proposals, output: Path, choices: 
     if not chosen:
         raise nothing_found(loaded.path, proposals)
     form = format_for(output.suffix)
-    exact = _exact_offsets(proposals.settings, form)
-    edits = [edit_of(p, c, proposals.settings, loaded.rate, exact) for p, c in chosen]
+    offsets = _offsets(proposals.settings, form)
+    edits = [edit_of(p, c, proposals.settings, loaded.rate, offsets) for p, c in chosen]
+    notes += _fitted_notes(chosen, edits, output.suffix)
     timeline = loaded.timeline
     records: list[Record] = []
     if loaded.sound_track_added:
@@ -152,10 +153,32 @@ def _split_notes(edits: list[Edit]) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _exact_offsets(settings: Settings, form: Format) -> bool:
+def _offsets(settings: Settings, form: Format) -> str:
     if settings.edit.offsets == "auto":
-        return form.offsets == EXACT
-    return settings.edit.offsets == "exact"
+        return form.offsets
+    return EXACT if settings.edit.offsets == "exact" else EQUAL_FRAMES
+
+
+def _fitted_notes(chosen: list[tuple[Proposal, Candidate]], edits: list[Edit], suffix: str) -> tuple[str, ...]:
+    """What was done to fades so that the format keeps them, in samples of 48 kHz."""
+    notes = []
+    for (_, candidate), edit in zip(chosen, edits, strict=True):
+        before, after = candidate.join.fade_before, candidate.join.fade_after
+        moved = round((edit.cut_shift - candidate.cut_shift) * ANALYSIS_RATE)
+        length = round((edit.fade_before + edit.fade_after) * ANALYSIS_RATE)
+        if before + after and not length:
+            notes.append(f"{edit.name}: a plain cut, as the fade of {before + after} samples is under two frames")
+            continue
+        said = []
+        if moved:
+            said.append(f"moved the cut by {moved:+d} samples to make the offsets equal")
+        if length != before + after:
+            said.append(f"made the fade {length} samples for {before + after}, in whole frames")
+        elif not moved and round(edit.fade_before * ANALYSIS_RATE) != before:
+            said.append(f"moved the fade by {before - round(edit.fade_before * ANALYSIS_RATE):+d} samples onto frames")
+        if said:
+            notes.append(f"{edit.name}: {' and '.join(said)}, for {suffix}")
+    return tuple(notes)
 
 
 def _change(proposal: Proposal, candidate: Candidate, edit: Edit) -> Change:
