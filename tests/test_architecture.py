@@ -25,6 +25,7 @@ ROOMS = (
     "training",
     "evaluation",
     "workflow",
+    "otio_hooks",
     "cli",
 )
 
@@ -42,6 +43,7 @@ MAY = {
     "bounce": {"joining", "media", "proposals", "timeline"},
     "matching": {"descriptors", "joining", "library", "representations", "media", "timeline", "proposals"},
     "evaluation": {"joining", "library", "representations", "media"},
+    "otio_hooks": {"media", "proposals", "run_options", "timeline", "workflow"},
 }
 PLAIN = {"errors", "config", "codec"}
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from amc_otio.timeline.select import Selection
     from amc_otio.workflow import Sources
 
+
 def console_of(arguments: argparse.Namespace) -> Console:
     """Where a command prints."""
     return Console(arguments.json, arguments.quiet, arguments.verbose)

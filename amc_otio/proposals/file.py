@@ -10,7 +10,7 @@ from amc_otio.codec import decode, encode, schema
 from amc_otio.errors import ProposalsError
 from amc_otio.proposals.check import check_proposals
 from amc_otio.proposals.records import FORMAT, VERSION, Proposals
-from amc_otio.timeline.write import write_json
+from amc_otio.timeline.write import json_text, write_json
 
 MAX_BYTES: Final = 512 * 1024 * 1024
 
@@ -39,18 +39,42 @@ def read_proposals(path: Path) -> Proposals:
             raise ProposalsError(path, "is not a regular file", "give the file that 'propose' wrote")
         if path.stat().st_size > MAX_BYTES:
             raise ProposalsError(path, "is too large for a proposals file", "propose again for fewer edit points")
-        value: Any = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_constant)
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ProposalsError(
             path, f"cannot be read ({error.strerror})", "give the file that 'propose' wrote"
         ) from error
+    except ValueError as error:
+        raise _damaged(path) from error
+    return parse_proposals(text, path)
+
+
+def parse_proposals(text: str, name: Path | str) -> Proposals:
+    """Read and check the text of a proposals file; `name` is what errors call it.
+
+    Raises
+    ------
+    ProposalsError
+    """
+    try:
+        value: Any = json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        raise ProposalsError(path, "is not JSON, or damaged", "give the file that 'propose' wrote") from error
+        raise _damaged(name) from error
     if not isinstance(value, dict) or value.get("format") != FORMAT:
-        raise ProposalsError(path, "is no proposals file of amc-otio", "give the file that 'propose' wrote")
+        raise ProposalsError(name, "is no proposals file of amc-otio", "give the file that 'propose' wrote")
     if value.get("version") != VERSION:
-        raise ProposalsError(path, f"is of version {value.get('version')!r}, this reads {VERSION}", "propose again")
-    return check_proposals(decode(Proposals, value, path.name), path.name)
+        raise ProposalsError(name, f"is of version {value.get('version')!r}, this reads {VERSION}", "propose again")
+    place = Path(name).name
+    return check_proposals(decode(Proposals, value, place), place)
+
+
+def proposals_text(proposals: Proposals) -> str:
+    """The text of the file that `write_proposals` writes."""
+    return json_text(encode(proposals))
+
+
+def _damaged(name: Path | str) -> ProposalsError:
+    return ProposalsError(name, "is not JSON, or damaged", "give the file that 'propose' wrote")
 
 
 def proposals_schema() -> dict[str, Any]:

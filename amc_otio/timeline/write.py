@@ -282,14 +282,18 @@ def _sound(container: otio.core.SerializableObject) -> list[int]:
     return [sum(isinstance(child, otio.schema.Transition) for child in track) for track in tracks]
 
 
+def json_text(value: Any) -> str:
+    """JSON as `write_json` writes it."""
+    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write JSON to a temporary name, sync and rename; the sidecar and the proposals file go this way."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         try:
             with temporary.open("w", encoding="utf-8") as file:
-                json.dump(value, file, indent=1, ensure_ascii=False, allow_nan=False)
-                file.write("\n")
+                file.write(json_text(value))
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)
