@@ -110,7 +110,7 @@ def _cut(found: otio.core.SerializableObject, output: Path, options: Mapping[str
         notes = list(matched.notes)
         shown = notes if options.get("verbose") else notes[:_NOTES_SHOWN]
         for note in shown:
-            say(f"note: {note}")
+            say(f"note: {respelled(note, 'amc_')}")
         if len(notes) > len(shown):
             say(f"note: and {len(notes) - len(shown)} more (amc_verbose=True shows all)")
         if where := _looked_in(found, base):

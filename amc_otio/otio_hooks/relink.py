@@ -13,7 +13,7 @@ import opentimelineio as otio
 from amc_otio.errors import MediaError, UsageError
 from amc_otio.media.locate import Locator, parse_path_map
 from amc_otio.otio_hooks.arguments import RELINK, read_options
-from amc_otio.otio_hooks.failing import as_otio_errors, say
+from amc_otio.otio_hooks.failing import as_otio_errors, respelled, say
 from amc_otio.timeline.rational import seconds
 
 _MOST_TOLD: Final = 1000
@@ -95,7 +95,7 @@ def _found(run: _Relinking, reference: Any, url: str) -> Any:
             start_s=float(seconds(available.start_time)) if available is not None else None,
         )
     except MediaError as error:
-        run.tell(str(error))
+        run.tell(respelled(str(error), ""))
         return None
     if not isinstance(reference, otio.schema.ExternalReference):
         made = otio.schema.ExternalReference(path.as_uri(), available)
