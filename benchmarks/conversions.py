@@ -207,7 +207,8 @@ def page(rows: list[Row], files: int) -> str:
         "",
         "Written by `python benchmarks/conversions.py FOLDER -o docs/conversions.md`: do not edit it by hand.",
         "",
-        f"{files} timelines, {len(rows)} conversions, each through `otioconvert -H amc=best` and through `amc-otio match`.",
+        f"{files} timelines, {len(rows)} conversions, each through `otioconvert -H amc=best` and through "
+        "`amc-otio match`.",
         "The timelines come without their media; those marked *relinked* found sounds of that name and length by",
         f"`-m amc_relink` (`--search-root`). OpenTimelineIO {otio.__version__}.",
         "",
