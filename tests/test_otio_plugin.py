@@ -242,7 +242,8 @@ def test_a_timeline_is_left_as_it_is(good: Path) -> None:
 @pytest.mark.parametrize("arguments", [None, {}, [], {"adapter_arguments": {}}, {"burrito": 1}, {1: 2}, "amc"])
 def test_a_conversion_that_does_not_ask_passes_through(arguments: Any) -> None:
     timeline = otio.adapters.read_from_file("edit.otio")
-    for script in _manifest().hook_scripts:
+    manifest = _manifest()
+    for script in manifest.hook_scripts:
         assert script.run(timeline, arguments) is timeline
 
 
@@ -283,7 +284,8 @@ def test_a_half_installed_package_stops_nobody(good: Path, tmp_path: Path, monke
     assert [s.name for s in manifest.hook_scripts] == ["amc_match_cuts_done"]
     assert not list(manifest.hooks["pre_adapter_write"])
     (half / "plugin_manifest.json").write_text("{", encoding="utf-8")
-    assert not _manifest().hook_scripts
+    manifest = _manifest()
+    assert not manifest.hook_scripts
     # The plugin file alone, where the package behind it is gone: silent, and one line when asked.
     code = (
         "import sys, importlib.util as u, opentimelineio as otio\nsys.modules['amc_otio'] = None\n"
