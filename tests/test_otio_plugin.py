@@ -168,6 +168,29 @@ def test_the_installed_script_gives_one_line_too(good: Path) -> None:
     assert done.stderr.strip() == "ERROR: amc-otio: amc_k: must be a whole number, not 'x'; mend it"
 
 
+def test_amc_debug_shows_the_error_behind_it(good: Path) -> None:
+    code, _, err = run_tool(
+        "otioconvert", "-i", "edit.otio", "-o", "new.otio", *hook(k="x"), cwd=good, env={"AMC_DEBUG": "1"}
+    )
+    assert code == 1
+    assert "amc_otio.errors.UsageError: amc_k" in err
+
+
+def test_one_of_several_timelines_is_chosen_by_name(good: Path) -> None:
+    collection = otio.schema.SerializableCollection("bin")
+    for name in ("one", "two"):
+        timeline = otio.adapters.read_from_file("edit.otio")
+        timeline.name = name
+        collection.append(timeline)
+    otio.adapters.write_to_file(collection, "bin.otio")
+    code, err = convert(good, "bin.otio", "new.otio", *hook(**FAST))
+    assert code == 1
+    assert "holds 2 timelines: #1 'one', #2 'two'; choose one by its name or number" in err
+    code, err = convert(good, "bin.otio", "new.otio", *hook(**FAST, timeline="two"))
+    assert code == 0
+    assert otio.adapters.read_from_file("new.otio").name == "two"
+
+
 def test_nothing_to_cut_is_an_error_unless_it_is_optional(good: Path) -> None:
     shutil.rmtree(good / "media")
     code, err = convert(good, "edit.otio", "new.otio", *hook(**FAST))

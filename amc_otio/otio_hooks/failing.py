@@ -26,7 +26,7 @@ class AmcPluginError(otio.exceptions.OTIOError):  # type: ignore[misc]
 
 @contextlib.contextmanager
 def as_otio_errors(prefix: str, quiet: bool = False) -> Iterator[None]:
-    """Turn every error into an `AmcPluginError`, and warnings into remarks.
+    """Turn every error into an `AmcPluginError`, and warnings into remarks; with AMC_DEBUG set errors stay as they are.
 
     Parameters
     ----------
@@ -41,9 +41,13 @@ def as_otio_errors(prefix: str, quiet: bool = False) -> Iterator[None]:
         _one_line_when_uncaught()
         raise
     except AmcError as error:
+        if os.environ.get("AMC_DEBUG"):
+            raise
         _one_line_when_uncaught()
         raise AmcPluginError(f"amc-otio: {respelled(str(error), prefix)}") from error
     except Exception as error:
+        if os.environ.get("AMC_DEBUG"):
+            raise
         _one_line_when_uncaught()
         raise AmcPluginError(
             one_line(f"amc-otio: a fault of ours: {type(error).__name__}: {error}; set AMC_DEBUG=1 and report it")
@@ -77,7 +81,7 @@ def _one_line_when_uncaught() -> None:
     ``otioconvert`` calls its main() and shows a traceback (OpenTimelineIO 0.18.1). A program that has an excepthook of
     its own keeps it.
     """
-    if sys.excepthook is sys.__excepthook__ and not os.environ.get("AMC_DEBUG"):
+    if sys.excepthook is sys.__excepthook__:
         sys.excepthook = _in_one_line
 
 
