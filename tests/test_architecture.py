@@ -27,6 +27,7 @@ ROOMS = (
     "evaluation",
     "doctor",
     "workflow",
+    "otio_hooks",
     "cli",
 )
 
@@ -46,6 +47,7 @@ MAY = {
     "matching": {"descriptors", "joining", "library", "representations", "media", "timeline", "proposals"},
     "doctor": {"representations"},
     "evaluation": {"joining", "library", "representations", "media"},
+    "otio_hooks": {"formats", "media", "proposals", "run_options", "timeline", "workflow"},
 }
 PLAIN = {"errors", "config", "codec", "environment"}
 

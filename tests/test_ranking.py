@@ -14,12 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amc_otio.cli import main
-from amc_otio.cli.arguments import weights_of
 from amc_otio.config import WEIGHED, MatchSettings, Settings
 from amc_otio.errors import UsageError
 from amc_otio.matching.hits import Hit
 from amc_otio.matching.rerank import Comparison, Ear, rerank, score
 from amc_otio.proposals import Candidate, Proposals, read_proposals
+from amc_otio.run_options import weights_of
 from amc_otio.timeline.select import Selection
 from amc_otio.workflow import Sources, propose
 

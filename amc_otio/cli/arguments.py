@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from amc_otio.cli.console import Console
-from amc_otio.config import MUTES, WEIGHED
+from amc_otio.config import MUTES
 from amc_otio.errors import UsageError, one_line
+from amc_otio.run_options import selection_from, settings_from, sources_from
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -17,30 +17,6 @@ if TYPE_CHECKING:
     from amc_otio.config import Settings
     from amc_otio.timeline.select import Selection
     from amc_otio.workflow import Sources
-
-# Settings, and the options that give them.
-_OPTIONS = {
-    "match.representation": "representation",
-    "match.weights": "weights",
-    "match.k": "k",
-    "match.query": "query",
-    "match.neighbourhood_s": "neighbourhood",
-    "match.per_source": "per_source",
-    "match.min_remaining_s": "min_remaining",
-    "match.max_level_step_lu": "max_level_step",
-    "match.index": "index_kind",
-    "match.pool": "pool",
-    "join.method": "method",
-    "join.fade_s": "fade",
-    "join.phi": "phi",
-    "join.convention": "convention",
-    "join.search_s": "search",
-    "join.max_gain_db": "max_gain",
-    "edit.mode": "mode",
-    "edit.length_s": "length",
-    "edit.short": "short",
-    "edit.offsets": "offsets",
-}
 
 
 def console_of(arguments: argparse.Namespace) -> Console:
@@ -57,25 +33,12 @@ def reporter_for(console: Console) -> Any:
 
 def settings_of(arguments: argparse.Namespace) -> Settings:
     """The settings of a run: the command line over amc.toml over the defaults."""
-    from amc_otio.config import load
+    return settings_from(vars(arguments), arguments.edit.parent, _spelled)
 
-    settings = load(arguments.config, arguments.edit.parent)
-    given = {setting: getattr(arguments, name) for setting, name in _OPTIONS.items()}
-    if given["match.weights"] is not None:
-        given["match.weights"] = str(given["match.weights"])
-    elif arguments.representation is not None and arguments.representation != settings.match.representation:
-        given["match.weights"] = ""  # those of amc.toml are another representation's
-    given |= {f"match.weigh_{family}": weight for family, weight in weights_of(arguments.weigh).items()}
-    given["match.same_source"] = False if arguments.other_sources else None
-    given["edit.ripple"] = True if arguments.ripple else None
-    given["edit.audio_only"] = True if arguments.audio_only else None
-    try:
-        return settings.replace(given)
-    except UsageError as error:
-        # A weight has no option of its own: match.weigh_pitch is what --weigh says of pitch.
-        weight = error.thing.removeprefix("match.").replace("_", " ")
-        name = _OPTIONS[error.thing].replace("_", "-") if error.thing in _OPTIONS else weight
-        raise UsageError(f"-{name}" if len(name) == 1 else f"--{name}", error.reason, error.remedy) from error
+
+def _spelled(option: str) -> str:
+    """An option as it is typed."""
+    return f"-{option}" if len(option) == 1 else f"--{option.replace('_', '-')}"
 
 
 def mute_of(arguments: argparse.Namespace) -> str:
@@ -102,16 +65,7 @@ def rate_of(arguments: argparse.Namespace) -> Fraction | None:
 
 def selection_of(arguments: argparse.Namespace) -> Selection:
     """Which edit points."""
-    from amc_otio.timeline.select import Selection
-
-    return Selection(
-        at=tuple(arguments.at),
-        tracks=tuple(arguments.track),
-        indexes=tuple(arguments.index),
-        markers=tuple(arguments.marker),
-        range=tuple(arguments.range) if arguments.range else None,
-        all=arguments.all,
-    )
+    return selection_from(vars(arguments))
 
 
 def path_maps_of(arguments: argparse.Namespace) -> tuple[tuple[str, str], ...]:
@@ -123,15 +77,7 @@ def path_maps_of(arguments: argparse.Namespace) -> tuple[tuple[str, str], ...]:
 
 def sources_of(arguments: argparse.Namespace) -> Sources:
     """Where sound comes from."""
-    from amc_otio.workflow import Sources
-
-    return Sources(
-        gallery=tuple(arguments.gallery),
-        library=arguments.library,
-        path_maps=path_maps_of(arguments),
-        search_roots=tuple(arguments.search_root),
-        workers=arguments.workers,
-    )
+    return sources_from(vars(arguments))
 
 
 def choices_of(text: str | None) -> dict[int, int] | None:
@@ -150,27 +96,6 @@ def choices_of(text: str | None) -> dict[int, int] | None:
             raise UsageError(option, f"edit point {int(number)} is named twice", "name it once")
         choices[int(number)] = int(rank)
     return choices
-
-
-def weights_of(text: str | None) -> dict[str, float]:
-    """``timbre=0.3,pitch=0.2`` as ``{family: weight}``; nothing when nothing is weighed."""
-    if text is None:
-        return {}
-    option = one_line(f"--weigh {text}", 60)
-    weights: dict[str, float] = {}
-    for part in text.split(","):
-        family, equals, number = (side.strip() for side in part.partition("="))
-        if not equals:
-            raise UsageError(option, f"'{part}' is not FAMILY=W", "write it like timbre=0.3,pitch=0.2")
-        if family not in WEIGHED:
-            raise UsageError(option, f"'{family}' cannot be weighed", f"choose from {', '.join(WEIGHED)}")
-        if family in weights:
-            raise UsageError(option, f"{family} is named twice", "name it once")
-        # Plain decimals only: float() would also take nan, inf and 1_0.
-        if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{0,9})?|\.[0-9]{1,9}", number):
-            raise UsageError(option, f"'{number}' is no weight", "write it like timbre=0.3,pitch=0.2")
-        weights[family] = float(number)
-    return weights
 
 
 def check_folder(path: Path) -> None:

@@ -17,7 +17,7 @@ from amc_otio.codec import decode, encode, schema
 from amc_otio.config import METHODS
 from amc_otio.errors import ProposalsError
 from amc_otio.joining.fades import FADE_LAWS
-from amc_otio.proposals.file import read_document
+from amc_otio.proposals.file import Kind, read_document
 from amc_otio.proposals.records import Proposals
 from amc_otio.timeline.write import write_json
 
@@ -32,7 +32,9 @@ MOST_FRAMES: Final = 10_000
 """A join is nudged by no more frames."""
 LONGEST_NOTE: Final = 10_000
 _DAMAGED: Final = "the file is damaged; decide again, or mend it"
-_GIVE: Final = "give the file that the audition wrote"
+_KIND: Final = Kind(
+    "decisions", DECISIONS_FORMAT, DECISIONS_VERSION, "give the file that the audition wrote", "decide again"
+)
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,7 @@ def read_decisions(path: Path) -> Decisions:
     ProposalsError
         When it is missing, damaged, too large, or of another version.
     """
-    value = read_document(path, "decisions", (DECISIONS_FORMAT, DECISIONS_VERSION), MAX_DECISIONS_BYTES, _GIVE)
+    value = read_document(path, _KIND, MAX_DECISIONS_BYTES)
     try:
         decisions = decode(Decisions, value, path.name)
     except ProposalsError as error:

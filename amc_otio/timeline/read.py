@@ -155,18 +155,23 @@ def loaded_timeline(
     return read_timeline(edit, name=name, rate=rate)
 
 
-def in_memory(timeline: otio.schema.Timeline, path: Path) -> LoadedTimeline:
+def in_memory(found: otio.core.SerializableObject, path: Path, name: str | None = None) -> LoadedTimeline:
     """Check a timeline that is in memory already, as `read_timeline` does; it is left as it is.
 
     Parameters
     ----------
+    found
+        A timeline, or anything that holds one.
     path
         A name for it; relative media is looked for in its folder. It need not exist.
+    name
+        Which timeline, where `found` holds several: its name, or "#2" for the second.
 
     Raises
     ------
     TimelineError
     """
+    timeline = _choose(path, found, name)
     sha256 = hashlib.sha256(timeline.to_json_string(indent=0).encode("utf-8")).hexdigest()
     copy = timeline.clone()
     notes = list(validate_file(path, copy))

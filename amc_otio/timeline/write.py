@@ -95,14 +95,18 @@ def stamp(timeline: otio.schema.Timeline, run: dict[str, Any], records: Iterable
     timeline.metadata[METADATA_KEY] = {"format": 1, "runs": runs}
 
 
+def json_text(value: Any) -> str:
+    """JSON as `write_json` writes it."""
+    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write JSON to a temporary name, sync and rename; the sidecar and the proposals file go this way."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         try:
             with temporary.open("w", encoding="utf-8") as file:
-                json.dump(value, file, indent=1, ensure_ascii=False, allow_nan=False)
-                file.write("\n")
+                file.write(json_text(value))
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)

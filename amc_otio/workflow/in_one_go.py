@@ -58,27 +58,36 @@ class Matched:
 
 
 def match_timeline(
-    timeline: otio.schema.Timeline,
+    timeline: otio.core.SerializableObject,
     output: Path,
     sources: Sources | None = None,
     selection: Selection | None = None,
     settings: Settings | None = None,
     reporter: Reporter | None = None,
+    edit: Path | None = None,
+    timeline_name: str | None = None,
 ) -> Matched:
     """Do what `match` does to a timeline in memory, which is left as it is; nothing is written but the library.
 
     Parameters
     ----------
+    timeline
+        A timeline, or anything that holds one.
     output
-        The file it is meant for; it need not exist. Relative media is looked for in its folder, its suffix says
-        which offsets and clip gains the format keeps.
+        The file it is meant for; it need not exist. Its suffix says which offsets and clip gains the format keeps.
+    edit
+        A name for what it was; it need not exist either. Relative media is looked for in its folder, the library
+        lies there. `output` when None.
+    timeline_name
+        Which one, where it holds several timelines.
 
     Raises
     ------
     AmcError
     """
-    proposals = propose(in_memory(timeline, output), sources, selection, settings, reporter)
-    cut = cut_in(in_memory(timeline, output), proposals, output)
+    edit = edit or output
+    proposals = propose(in_memory(timeline, edit, timeline_name), sources, selection, settings, reporter)
+    cut = cut_in(in_memory(timeline, edit, timeline_name), proposals, output)
     stamp(cut.applied.timeline, run_of(cut, proposals), cut.records)
     notes = (*proposals.notes, *cut.notes, *cut.applied.edit_notes, *notes_of(cut.applied.levels))
     return Matched(cut.applied.timeline, proposals, cut.changes, notes)

@@ -1,0 +1,1 @@
+"""What the OpenTimelineIO plugins of ``adapters/`` do: thin files over this room (docs/otio-plugin.md)."""
