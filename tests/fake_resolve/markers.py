@@ -7,24 +7,11 @@ from typing import Any
 from fake_resolve.model import Marker
 from fake_resolve.strict import ApiObject, documented
 
-COLOURS = [
-    "Blue",
-    "Cyan",
-    "Green",
-    "Yellow",
-    "Red",
-    "Pink",
-    "Purple",
-    "Fuchsia",
-    "Rose",
-    "Lavender",
-    "Sky",
-    "Mint",
-    "Lemon",
-    "Sand",
-    "Cocoa",
-    "Cream",
-]
+COLOURS = (
+    *("Blue", "Cyan", "Green", "Yellow", "Red", "Pink", "Purple", "Fuchsia"),
+    *("Rose", "Lavender", "Sky", "Mint", "Lemon", "Sand", "Cocoa", "Cream"),
+)
+)
 
 
 class Markable(ApiObject):

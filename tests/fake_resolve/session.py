@@ -18,21 +18,11 @@ from fake_resolve.model import Media, Project, Timeline
 from fake_resolve.pool import MediaPoolItem
 from fake_resolve.timeline_api import TimelineObject
 
-_CONSTANTS = [
-    "EXPORT_NONE",
-    "EXPORT_AAF",
-    "EXPORT_AAF_NEW",
-    "EXPORT_AAF_EXISTING",
-    "EXPORT_DRT",
-    "EXPORT_EDL",
-    "EXPORT_FCP_7_XML",
-    "EXPORT_FCPXML_1_8",
-    "EXPORT_FCPXML_1_9",
-    "EXPORT_FCPXML_1_10",
-    "EXPORT_TEXT_CSV",
-    "EXPORT_TEXT_TAB",
-    "EXPORT_ALE",
-]
+_CONSTANTS = (
+    *("EXPORT_NONE", "EXPORT_AAF", "EXPORT_AAF_NEW", "EXPORT_AAF_EXISTING", "EXPORT_DRT", "EXPORT_EDL"),
+    *("EXPORT_FCP_7_XML", "EXPORT_FCPXML_1_8", "EXPORT_FCPXML_1_9", "EXPORT_FCPXML_1_10"),
+    *("EXPORT_TEXT_CSV", "EXPORT_TEXT_TAB", "EXPORT_ALE"),
+)
 
 
 class Session:
