@@ -33,8 +33,8 @@ Written by `python docs/generate.py` from the options themselves: do not edit it
     amc-otio COMMAND [OPTION …]      (or: python -m amc_otio COMMAND …)
 
 Every command takes `--json` (one JSON document on stdout and nothing else there), `-q` (errors only), `-v` (every
-note and reason) and `--progress` (on stderr, where there is progress, lines of JSON with `stage`, which is `indexing` or
-`matching`, `done`, `total`, and `remaining_s`, null where nobody knows). Results go to stdout; notes (`note: …`),
+note and reason) and `--progress` (on stderr, where there is progress, lines of JSON with `stage`, which is `indexing`
+or `matching`, `done`, `total`, and `remaining_s`, null where nobody knows). Results go to stdout; notes (`note: …`),
 progress and the one line of an error (`amc-otio: …`) go to
 stderr. The timeline that is read is never changed, and nothing that exists is replaced without `--force`.
 

@@ -11,7 +11,6 @@ COLOURS = (
     *("Blue", "Cyan", "Green", "Yellow", "Red", "Pink", "Purple", "Fuchsia"),
     *("Rose", "Lavender", "Sky", "Mint", "Lemon", "Sand", "Cocoa", "Cream"),
 )
-)
 
 
 class Markable(ApiObject):
