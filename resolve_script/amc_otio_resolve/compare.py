@@ -104,7 +104,13 @@ def _of_track(label, kind, number, wanted, there, rate):
             found.append(Difference("{}: moved by {:+.0f} frames".format(where, moved)))
         if one[3] is not None and other[3] is None:
             before, after = (int(round(side * rate)) for side in one[3])
-            found.append(Difference(where + ": the crossfade is missing", (kind, number, index, before, after)))
+            found.append(
+                Difference(
+                    "{}: the crossfade is missing; put one of {} + {} frames there (select the cut, then "
+                    "Timeline > Add Transition)".format(where, before, after),
+                    (kind, number, index, before, after),
+                )
+            )
         elif one[3] is not None and any(abs(a - b) * rate > 0.5 for a, b in zip(one[3], other[3])):
             found.append(
                 Difference(
