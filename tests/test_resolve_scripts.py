@@ -34,7 +34,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory, examples: Path) -> Path:
         patch.setenv("AMC_DEBUG", "1")
         patch.setenv("AMC_OTIO_RESOLVE_SETTINGS", str(folder / "menu" / "settings.json"))
         menu = make_menu(folder / "menu", real_command())
-        menu.set(points="all", gallery="timeline")
+        menu.set(points="all", gallery="timeline", representation="mfcc")
         session = film(examples, FREE_PYTHON)
         menu.click(session, "Propose")
         menu.click(session, "Apply")

@@ -76,6 +76,8 @@ def _proposed(host, talk, tool, settings, title):
     call = tool + ["propose", edit, "-o", path, "--json", "--progress"]
     call += ["--library", os.path.join(choices.work_folder(settings), "library")]
     call += ["-k", str(settings["k"]), "--mode", settings["mode"]] + options
+    # Resolve counts whole frames, and the transitions that it can make itself are centred on the cut.
+    call += ["--offsets", "frames"]
     if settings["representation"]:
         call += ["--representation", settings["representation"]]
     if listed is not None:

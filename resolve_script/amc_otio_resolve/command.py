@@ -38,6 +38,8 @@ def _options():
     options = {"stdin": subprocess.DEVNULL, "env": environment}
     if os.name == "nt":
         options["creationflags"] = 0x08000000 | 0x00000200  # no console window; a process group of its own
+    else:
+        options["start_new_session"] = True  # its workers are stopped with it
     return options
 
 
@@ -126,10 +128,17 @@ def _progress_text(line):
 
 
 def _stop(process):
-    """Let it end by itself, so that what was finished is kept; then not."""
+    """Let it end by itself, as Ctrl-C would, so that what was finished is kept; then not."""
     try:
-        process.send_signal(signal.CTRL_BREAK_EVENT if os.name == "nt" else signal.SIGINT)
+        if os.name == "nt":
+            process.send_signal(signal.CTRL_BREAK_EVENT)
+        else:
+            os.killpg(process.pid, signal.SIGINT)
         process.wait(10)
-    except (OSError, subprocess.TimeoutExpired):
+    except subprocess.TimeoutExpired:
+        if os.name != "nt":
+            os.killpg(process.pid, signal.SIGKILL)
         process.kill()
+        process.wait()
+    except OSError:  # it has just ended
         process.wait()

@@ -67,7 +67,7 @@ def place(timeline, color, proposals_path, proposals):
             continue
         point, best = proposal["point"], proposal["candidates"][0]
         frame = int(round(_fraction(point["record_time"]) * rate))
-        note = "{} after {}: {} (similarity {:.3f}); {} candidates".format(
+        note = "{} after {}: {} (similarity {:.3f}), the best of {}".format(
             point["id"],
             point["outgoing"]["name"],
             best["media"]["name"],
