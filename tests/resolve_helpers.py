@@ -21,9 +21,12 @@ import json, os, shutil, sys
 recorded = {recorded!r}
 words = sys.argv[1:]
 if "--help" in words:
-    if words[0] not in ("propose", "apply"):
+    if words[0] not in ("propose", "apply", *{more!r}):
         sys.exit(2)
     print({options!r})
+    sys.exit(0)
+if words[0] == "audition":
+    print("listen to", words[1])
     sys.exit(0)
 print(json.dumps({{"stage": "indexing", "done": 1, "total": 2, "remaining_s": 3.5}}), file=sys.stderr, flush=True)
 if {hangs!r}:
@@ -74,11 +77,17 @@ def make_menu(folder: Path, command: list[str]) -> Menu:
     return menu
 
 
-def stand_in(folder: Path, recorded: Path, *, fails: str = "", hangs: bool = False, old: bool = False) -> list[str]:
+def stand_in(
+    folder: Path, recorded: Path, *, fails: str = "", hangs: bool = False, old: bool = False, auditions: bool = False
+) -> list[str]:
     """A command that answers as recorded."""
     path = folder / "stand_in.py"
     options = "" if old else "--gallery-list FILE --progress"
-    path.write_text(STAND_IN.format(recorded=str(recorded), options=options, fails=fails, hangs=hangs))
+    path.write_text(
+        STAND_IN.format(
+            recorded=str(recorded), options=options, fails=fails, hangs=hangs, more=["audition"] * auditions
+        )
+    )
     return [sys.executable, str(path)]
 
 

@@ -6,6 +6,7 @@ import ast
 import json
 import shutil
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +191,18 @@ def test_a_decisions_file_chooses(menu: Menu, examples: Path) -> None:
     (menu.jobs()[-1] / "proposals.decisions.json").write_text('{"choices": {"1": 1, "3": 0}}')
     menu.click(session, "Apply")
     assert "--choose 1=1,3=0" in " ".join(words(menu))
+
+
+def test_the_audition_page_is_started_where_amc_otio_has_one(tmp_path: Path, recorded: Path, examples: Path) -> None:
+    menu = make_menu(tmp_path, stand_in(tmp_path, recorded, auditions=True))
+    said = menu.click(film(examples, FREE_PYTHON), "Propose")
+    log = menu.jobs()[-1] / "audition.log"
+    assert f"the audition page was started; what it says is in {log}" in said
+    for _ in range(200):
+        if log.read_text():
+            break
+        time.sleep(0.05)
+    assert log.read_text().strip() == f"listen to {menu.jobs()[-1] / 'proposals.json'}"
 
 
 def test_21_1_puts_a_lost_crossfade_back(menu: Menu, examples: Path) -> None:

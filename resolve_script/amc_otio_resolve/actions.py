@@ -62,7 +62,8 @@ def propose(host, talk, record, title):
         lines.append("{}. {}: {}".format(number, proposal["point"]["timecode"], what))
     lines.append("proposals: " + path)
     if command.knows(tool, "audition"):
-        lines.append('to listen and choose, run: amc-otio audition "{}"'.format(path))
+        log = command.start(tool + ["audition", path], os.path.dirname(path))
+        lines.append("the audition page was started; what it says is in " + log)
     lines.append("Match Cut - Apply takes the best of each, or what was chosen, into a new timeline")
     return lines
 

@@ -109,6 +109,17 @@ def run(command, folder, progress):
         raise Problem("amc-otio printed something that is not JSON", "see {}".format(output))
 
 
+def start(command, folder):
+    """Start a command that stays, and return the file that it writes its words to."""
+    log = os.path.join(folder, "audition.log")
+    try:
+        with open(log, "wb") as stream:
+            subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT, **_options())
+    except OSError as error:
+        raise Problem("{} cannot be run ({})".format(command[0], error), INSTALL)
+    return log
+
+
 def _read(stream, lines):
     for line in iter(stream.readline, b""):
         lines.put(line.decode("utf-8", "replace").rstrip())
