@@ -37,9 +37,10 @@ Written by `python docs/generate.py` from the options themselves: do not edit it
     amc-otio COMMAND [OPTION …]      (or: python -m amc_otio COMMAND …)
 
 Every command takes `--json` (one JSON document on stdout and nothing else there), `-q` (errors only), `-v` (every
-note and reason) and `--log FILE`. Results go to stdout; notes (`note: …`), progress and the one line of an error
-(`amc-otio: …`) go to stderr. The timeline that is read is never changed, and nothing that exists is replaced without
-`--force`.
+note and reason), `--log FILE` and `--progress` (on stderr, where there is progress, lines of JSON with `stage`, which is
+`indexing` or `matching`, `done`, `total`, and `remaining_s`, null where nobody knows; `train` names stages of its own).
+Results go to stdout; notes (`note: …`), progress and the one line of an error (`amc-otio: …`) go to stderr. The timeline
+that is read is never changed, and nothing that exists is replaced without `--force`.
 
 Settings come from the command line, then from the environment, then from the settings file, then from the defaults
 below. The settings file is that of `--config`, else of `AMC_CONFIG`, else `amc.toml` beside the timeline or in the
@@ -256,7 +257,7 @@ def option_rows(command: argparse.ArgumentParser, group: argparse._ArgumentGroup
     """A table row for each option of a group that not every command has."""
     formatter = command._get_formatter()
     for action in group._group_actions:
-        if action.dest in ("help", "json", "quiet", "verbose", "log"):
+        if action.dest in ("help", "json", "quiet", "verbose", "log", "progress"):
             continue
         value = formatter._format_args(action, formatter._get_default_metavar_for_optional(action))
         shown = " ".join(part for part in (", ".join(action.option_strings), value) if part)

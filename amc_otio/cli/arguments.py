@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def console_of(arguments: argparse.Namespace) -> Console:
     """Where a command prints."""
-    return Console(arguments.json, arguments.quiet, arguments.verbose)
+    return Console(arguments.json, arguments.quiet, arguments.verbose, arguments.progress)
 
 
 def reporter_for(console: Console) -> Any:
@@ -77,7 +77,34 @@ def path_maps_of(arguments: argparse.Namespace) -> tuple[tuple[str, str], ...]:
 
 def sources_of(arguments: argparse.Namespace) -> Sources:
     """Where sound comes from."""
-    return sources_from(vars(arguments))
+    return sources_from({**vars(arguments), "gallery": list(gallery_of(arguments.gallery, arguments.gallery_list))})
+
+
+_LIST_BYTES = 64 * 1024 * 1024
+
+
+def gallery_of(paths: list[Path], listed: Path | None) -> tuple[Path, ...]:
+    """What ``--gallery`` names, and after it what the file of ``--gallery-list`` names.
+
+    Raises
+    ------
+    UsageError
+        The list cannot be read, or names nothing.
+    """
+    if listed is None:
+        return tuple(paths)
+    remedy = "give --gallery-list a text file in UTF-8 with a path on each line"
+    try:
+        if listed.stat().st_size > _LIST_BYTES:
+            raise UsageError(listed, "is too large for a list of paths", remedy)
+        lines = listed.read_text("utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "is not UTF-8 text"
+        raise UsageError(listed, f"cannot be read as a list ({reason})", remedy) from error
+    names = [line for line in lines if line.strip()]
+    if not names or any("\0" in name for name in names):
+        raise UsageError(listed, "names no path" if not names else "holds what no path can hold", remedy)
+    return (*paths, *(listed.parent / name for name in names))
 
 
 def choices_of(text: str | None) -> dict[int, int] | None:

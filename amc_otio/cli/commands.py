@@ -11,6 +11,7 @@ from amc_otio.cli.arguments import (
     check_folder,
     choices_of,
     console_of,
+    gallery_of,
     make_folder,
     mute_of,
     path_maps_of,
@@ -21,7 +22,7 @@ from amc_otio.cli.arguments import (
     sources_of,
 )
 from amc_otio.cli.console import Console
-from amc_otio.errors import AmcError, MediaError
+from amc_otio.errors import AmcError, MediaError, UsageError
 
 if TYPE_CHECKING:
     from amc_otio.proposals import Candidate, Proposal
@@ -202,6 +203,8 @@ def index(arguments: argparse.Namespace) -> int:
     from amc_otio.config import load
 
     console = console_of(arguments)
+    if not arguments.paths and arguments.gallery_list is None:
+        raise UsageError("index", "is given nothing to index", "name files, folders or timelines, or --gallery-list")
     settings = load()
     representation = arguments.representation or settings.match.representation
     # The weights of amc.toml are those of its own representation.
@@ -210,7 +213,7 @@ def index(arguments: argparse.Namespace) -> int:
         weights = settings.match.weights_path
     folder = arguments.library or settings.library.beside(Path())
     sources = workflow.Sources(
-        gallery=tuple(arguments.paths),
+        gallery=gallery_of(arguments.paths, arguments.gallery_list),
         path_maps=path_maps_of(arguments),
         search_roots=tuple(arguments.search_root),
         workers=arguments.workers,

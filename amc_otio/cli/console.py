@@ -25,11 +25,14 @@ class Console:
     Results go to stdout, progress and notes to stderr; with ``--json`` stdout holds one JSON document only.
     """
 
-    def __init__(self, json_output: bool = False, quiet: bool = False, verbose: bool = False) -> None:
+    def __init__(
+        self, json_output: bool = False, quiet: bool = False, verbose: bool = False, machine: bool = False
+    ) -> None:
         self.json_output = json_output
         self.quiet = quiet
         self.verbose = verbose
-        self._live = sys.stderr.isatty() and not quiet
+        self._machine = machine
+        self._live = sys.stderr.isatty() and not quiet and not machine
         self._drawn = 0.0
 
     def say(self, text: str = "") -> None:
@@ -69,8 +72,16 @@ class Console:
             self.say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
     def progress(self, done: int, total: int, text: str, eta_s: float | None = None) -> None:
-        """Redraw the progress line, at most ten times a second; only on a terminal."""
+        """Redraw the progress line, at most ten times a second; only on a terminal.
+
+        For a machine it is a line of JSON: ``stage``, ``done``, ``total`` and ``remaining_s``, which is null where
+        nobody knows.
+        """
         now = time.monotonic()
+        if self._machine and (now - self._drawn >= 0.1 or done in (0, total)):
+            self._drawn = now
+            line = {"stage": text, "done": done, "total": total, "remaining_s": eta_s}
+            print(json.dumps(line), file=sys.stderr, flush=True)
         if not self._live or (now - self._drawn < 0.1 and done < total):
             return
         self._drawn = now
@@ -85,7 +96,7 @@ class Console:
 
     def indexing(self) -> Callable[[Any], None]:
         """Progress of an indexing run (`amc_otio.library.indexing.Progress`)."""
-        return lambda p: self.progress(p.done, p.total, "embedding", p.eta_s)
+        return lambda p: self.progress(p.done, p.total, "indexing" if self._machine else "embedding", p.eta_s)
 
 
 def print_error(kind: str, thing: str, reason: str, remedy: str, code: int) -> None:

@@ -41,6 +41,9 @@ def command(sub: argparse._SubParsersAction[Parser], name: str, function: object
     common.add_argument("-q", "--quiet", action="store_true", help="print errors only")
     common.add_argument("-v", "--verbose", action="store_true", help="print notes and every reason")
     common.add_argument("--log", metavar="FILE", type=Path, help="append what is done to FILE, a line an event")
+    common.add_argument(
+        "--progress", action="store_true", help="print progress for machines on stderr, a line of JSON at a time"
+    )
     return parser
 
 
@@ -136,6 +139,16 @@ def relinking(parser: argparse._ActionsContainer) -> None:
     )
 
 
+def gallery_list(parser: argparse._ActionsContainer) -> None:
+    """A gallery that is longer than a command line may be."""
+    parser.add_argument(
+        "--gallery-list",
+        metavar="FILE",
+        type=Path,
+        help="a text file (UTF-8) that names more of them, one a line, relative to its folder",
+    )
+
+
 def sources(parser: argparse.ArgumentParser) -> None:
     """Where matches are looked for."""
     group = parser.add_argument_group("sounds")
@@ -148,6 +161,7 @@ def sources(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="files, folders or timelines to find matches in (default: the timeline's own media)",
     )
+    gallery_list(group)
     group.add_argument(
         "--library",
         metavar="DIR",

@@ -86,7 +86,8 @@ def build_parser() -> Parser:
     options.selection(points)
 
     index = options.command(sub, "index", commands.index, "build or refresh a library of sounds")
-    index.add_argument("paths", metavar="PATH", type=Path, nargs="+", help="media files, folders or timelines")
+    index.add_argument("paths", metavar="PATH", type=Path, nargs="*", help="media files, folders or timelines")
+    options.gallery_list(index)
     index.add_argument(
         "--library",
         metavar="DIR",

@@ -111,7 +111,7 @@ def add(sub: argparse._SubParsersAction[options.Parser]) -> None:
 
 def train(arguments: argparse.Namespace) -> int:
     """``amc-otio train``."""
-    console = Console(arguments.json, arguments.quiet, arguments.verbose)
+    console = Console(arguments.json, arguments.quiet, arguments.verbose, arguments.progress)
     everything = load_all(arguments.config)
     given = {f"train.{name}": getattr(arguments, option) for name, option in _GIVEN.items()}
     try:
