@@ -25,6 +25,7 @@ ROOMS = (
     "training",
     "evaluation",
     "workflow",
+    "resolve",
     "cli",
 )
 
@@ -42,6 +43,7 @@ MAY = {
     "bounce": {"joining", "media", "proposals", "timeline"},
     "matching": {"descriptors", "joining", "library", "representations", "media", "timeline", "proposals"},
     "evaluation": {"joining", "library", "representations", "media"},
+    "resolve": {"workflow", "proposals", "timeline", "library", "media", "bundled"},
 }
 PLAIN = {"errors", "config", "codec"}
 

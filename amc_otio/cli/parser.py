@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from amc_otio import __version__
-from amc_otio.cli import commands, evaluate, models, options
+from amc_otio.cli import commands, evaluate, models, options, resolve
 from amc_otio.cli import train as train_command
 from amc_otio.cli.options import Parser
 
@@ -113,6 +113,7 @@ def build_parser() -> Parser:
 
     evaluate.add(sub)
     models.add(sub)
+    resolve.add(sub)
 
     options.command(sub, "doctor", commands.doctor, "say what is installed, what is missing and how to get it")
 
