@@ -174,6 +174,40 @@ JSON_SHAPES: dict[str, dict[str, str]] = {
     "models check": {f"[].{key}": text for key, text in _MODEL.items()},
     "models pull": _MODEL,
     "models remove": {"removed": "the path of everything that was removed"},
+    "resolve install": {
+        "folder": "the menu folder",
+        "written": "names of scripts that are new or replaced",
+        "unchanged": "names of scripts that were there already",
+        "removed": "names of scripts of an older version, which are gone",
+        "kept": "copies of scripts that somebody had changed",
+        "command": "the words that start amc-otio, as the scripts will",
+        "exchange": "the folder through which timelines go",
+    },
+    "resolve status": {
+        "[].folder": "a menu folder",
+        "[].folder_exists": "whether it is there",
+        "[].installed": "whether amc-otio's scripts are in it",
+        "[].problem": "what is wrong with their record, or an empty text",
+        "[].version": "of the amc-otio that installed them",
+        "[].command": "the words that start amc-otio",
+        "[].command_found": "whether that program is there",
+        "[].command_is_this": "whether it is the one that was asked",
+        "[].modules": "the folder whose modules the Python scripts import",
+        "[].modules_found": "whether it is there",
+        "[].exchange": "the exchange folder",
+        "[].exchange_exists": "whether it is there",
+        "[].watched": "whether `resolve watch` runs on it",
+        "[].scripts": "a list of objects: `name`, `state` (`ok`, `changed` or `missing`)",
+    },
+    "resolve uninstall": {
+        "folder": "the menu folder",
+        "removed": "names of files that were removed",
+        "kept": "names of scripts that were changed and stay",
+    },
+    "resolve watch": {
+        "": "a line for each job, an object each: `request`, `job`, `state` (`done`, `failed`, `ignored`), "
+        "`result`, `reason`, `changes`, `notes`"
+    },
     "demo": {"changes": _CHANGE, "files": "the path of everything that was written"},
 }
 """What ``--json`` prints; tests/test_docs.py runs each command and compares."""

@@ -56,6 +56,9 @@ def test_json_output_is_what_the_page_says(
         "library prune": [],
         "evaluate": ["set.csv", "--representations", "mfcc", "--workers", "1"],
         "doctor": [],
+        "resolve install": ["--folder", "menu", "--exchange", "exchange"],
+        "resolve status": ["--folder", "menu"],
+        "resolve uninstall": ["--folder", "menu"],
     }
     assert main(["propose", "edit.otio", "-o", "p.json", "--json", *match]) == 0
     assert json.loads(capsys.readouterr().out) == json.loads(Path("p.json").read_text(encoding="utf-8"))
@@ -64,7 +67,7 @@ def test_json_output_is_what_the_page_says(
         found = json.loads(capsys.readouterr().out)
         prefix, example = ("[].", found[0]) if isinstance(found, list) else ("", found)
         assert [prefix + key for key in example] == list(generate.JSON_SHAPES[command]), command
-    elsewhere = {"propose", "demo", *(name for name in generate.JSON_SHAPES if name.startswith("models "))}
+    elsewhere = {"propose", "demo", "resolve watch", *(name for name in generate.JSON_SHAPES if name.startswith("models "))}
     assert set(generate.JSON_SHAPES) == {*runs, *elsewhere}  # tests/test_models.py runs those of models
 
 
