@@ -88,7 +88,7 @@ def test_a_strangers_file_is_never_replaced(tmp_path: Path) -> None:
     menu.mkdir()
     (menu / BACK).write_text("print('mine')", encoding="utf-8")
     for force in (False, True):
-        with pytest.raises(OutputError, match="Bring Back.lua: is there already and is not amc-otio's"):
+        with pytest.raises(OutputError, match="is there already and is not amc-otio's"):
             install(menu, tmp_path / "exchange", force_ours=force)
     assert [p.name for p in menu.iterdir()] == [BACK] and not (tmp_path / "exchange").exists()
 
@@ -195,7 +195,7 @@ def test_only_our_old_files_are_cleared(tmp_path: Path) -> None:
         (folder / name).write_text("", encoding="utf-8")
         os.utime(folder / name, (0, 0))
     exchange.result("0123456789abcdef").write_text("", encoding="utf-8")
-    assert [p.name for p in clear_old(exchange, 2e9)] == [NAME] or os.name == "nt"
+    assert [p.name for p in clear_old(exchange, 15 * 86400.0)] == [NAME]
     assert (exchange.requests / "mine.otio").is_file() and (exchange.results / "x.json").is_file()
 
 
