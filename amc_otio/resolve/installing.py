@@ -24,7 +24,7 @@ MENU_PREFIX: Final = "Match Cut"
 """Python files of the bundled folder that begin so are menu entries; the others are what those import."""
 HEADER: Final = b"amc-otio resolve install"
 """Words near the top of every menu script of ours."""
-_HEAD: Final = 1024
+_HEAD: Final = 4096
 
 
 @dataclass(frozen=True)
