@@ -37,9 +37,9 @@ Written by `python docs/generate.py` from the options themselves: do not edit it
     amc-otio COMMAND [OPTION …]      (or: python -m amc_otio COMMAND …)
 
 Every command takes `--json` (one JSON document on stdout and nothing else there), `-q` (errors only), `-v` (every
-note and reason), `--log FILE` and `--progress` (on stderr, where there is progress, lines of JSON with `stage`, which is
-`indexing` or `matching`, `done`, `total`, and `remaining_s`, null where nobody knows; `train` names stages of its own).
-Results go to stdout; notes (`note: …`), progress and the one line of an error (`amc-otio: …`) go to stderr. The timeline
+note and reason), `--log FILE` and `--progress`: on stderr, where there is progress, lines of JSON with `stage` (`indexing`
+or `matching`; `train` names stages of its own), `done`, `total`, and `remaining_s`, null where nobody knows. Results go
+to stdout; notes (`note: …`), progress and the one line of an error (`amc-otio: …`) go to stderr. The timeline
 that is read is never changed, and nothing that exists is replaced without `--force`.
 
 Settings come from the command line, then from the environment, then from the settings file, then from the defaults
@@ -219,6 +219,40 @@ JSON_SHAPES: dict[str, dict[str, str]] = {
     "models check": {f"[].{key}": text for key, text in _MODEL.items()},
     "models pull": _MODEL,
     "models remove": {"removed": "the path of everything that was removed"},
+    "resolve install": {
+        "folder": "the menu folder",
+        "written": "names of scripts that are new or replaced",
+        "unchanged": "names of scripts that were there already",
+        "removed": "names of scripts of an older version, which are gone",
+        "kept": "copies of scripts that somebody had changed",
+        "command": "the words that start amc-otio, as the scripts will",
+        "exchange": "the folder through which timelines go",
+    },
+    "resolve status": {
+        "[].folder": "a menu folder",
+        "[].folder_exists": "whether it is there",
+        "[].installed": "whether amc-otio's scripts are in it",
+        "[].problem": "what is wrong with their record, or an empty text",
+        "[].version": "of the amc-otio that installed them",
+        "[].command": "the words that start amc-otio",
+        "[].command_found": "whether that program is there",
+        "[].command_is_this": "whether it is the one that was asked",
+        "[].modules": "the folder whose modules the Python scripts import",
+        "[].modules_found": "whether it is there",
+        "[].exchange": "the exchange folder",
+        "[].exchange_exists": "whether it is there",
+        "[].watched": "whether `resolve watch` runs on it",
+        "[].scripts": "a list of objects: `name`, `state` (`ok`, `changed` or `missing`)",
+    },
+    "resolve uninstall": {
+        "folder": "the menu folder",
+        "removed": "names of files that were removed",
+        "kept": "names of scripts that were changed and stay",
+    },
+    "resolve watch": {
+        "": "a line for each job, an object each: `request`, `job`, `state` (`done`, `failed`, `ignored`), "
+        "`result`, `reason`, `changes`, `notes`"
+    },
     "demo": {"changes": _CHANGE, "files": "the path of everything that was written"},
 }
 """What ``--json`` prints; tests/test_docs.py runs each command and compares."""

@@ -28,6 +28,7 @@ ROOMS = (
     "doctor",
     "workflow",
     "otio_hooks",
+    "resolve",
     "cli",
 )
 
@@ -48,6 +49,7 @@ MAY = {
     "doctor": {"representations"},
     "evaluation": {"joining", "library", "representations", "media"},
     "otio_hooks": {"formats", "media", "proposals", "run_options", "timeline", "workflow"},
+    "resolve": {"workflow", "proposals", "timeline", "library", "media", "bundled"},
 }
 PLAIN = {"errors", "config", "codec", "environment"}
 

@@ -70,6 +70,9 @@ def test_json_output_is_what_the_page_says(
         "evaluate": ["set.csv", "--representations", "mfcc", "--workers", "1"],
         "doctor": [],
         "formats": [],
+        "resolve install": ["--folder", "menu", "--exchange", "exchange"],
+        "resolve status": ["--folder", "menu"],
+        "resolve uninstall": ["--folder", "menu"],
     }
     assert main(["propose", "edit.otio", "-o", "p.json", "--json", *match]) == 0
     assert json.loads(capsys.readouterr().out) == json.loads(Path("p.json").read_text(encoding="utf-8"))
@@ -78,8 +81,15 @@ def test_json_output_is_what_the_page_says(
         found = json.loads(capsys.readouterr().out)
         prefix, example = ("[].", found[0]) if isinstance(found, list) else ("", found)
         assert [prefix + key for key in example] == list(generate.JSON_SHAPES[command]), command
-    elsewhere = {"propose", "demo", "schema", *(name for name in generate.JSON_SHAPES if name.startswith("models "))}
-    assert set(generate.JSON_SHAPES) == {*runs, *elsewhere}  # tests/test_models.py runs those of models
+    elsewhere = {
+        "propose",
+        "demo",
+        "schema",
+        "resolve watch",
+        *(name for name in generate.JSON_SHAPES if name.startswith("models ")),
+    }
+    # tests/test_models.py runs those of models.
+    assert set(generate.JSON_SHAPES) == {*runs, *elsewhere}
 
 
 def test_nothing_found_prints_why_and_writes_nothing(

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from amc_otio import __version__
-from amc_otio.cli import commands, evaluate, formats, models, options, schema
+from amc_otio.cli import commands, evaluate, formats, models, options, resolve, schema
 from amc_otio.cli import train as train_command
 from amc_otio.cli.options import Parser
 
@@ -118,6 +118,7 @@ def build_parser() -> Parser:
     models.add(sub)
     schema.add(sub)
     formats.add(sub)
+    resolve.add(sub)
 
     options.command(sub, "doctor", commands.doctor, "say what is installed, what is missing and how to get it")
 
