@@ -28,9 +28,10 @@ VARIABLES: Final = (
     Variable("AMC_DEBUG", "when set, an error's traceback stands before its line on stderr"),
     Variable("AMC_MODELS", "the model folder, instead of the user's ([models.md](models.md))"),
     Variable("XDG_CACHE_HOME", "Linux: the user's cache; .otioz bundles are unpacked below it"),
-    Variable("XDG_DATA_HOME", "Linux: where the user's model folder lies"),
-    Variable("LOCALAPPDATA", "Windows: both of these"),
-    Variable("APPDATA", "Windows: below it lies DaVinci Resolve's script folder (`doctor` looks there)"),
+    Variable("XDG_DATA_HOME", "Linux: where the user's model folder and the folder of `resolve watch` lie"),
+    Variable("LOCALAPPDATA", "Windows: the user's cache and model folder"),
+    Variable("APPDATA", "Windows: below it lie DaVinci Resolve's script folders and the folder of `resolve watch`"),
+    Variable("HOME", "Linux and macOS: the same"),
 )
 _NAMES: Final = frozenset(variable.name for variable in VARIABLES)
 
@@ -42,7 +43,12 @@ def value(name: str) -> str | None:
     return os.environ.get(name) or None
 
 
+def given() -> dict[str, str]:
+    """Return every variable of the table that is set."""
+    return {name: found for name in sorted(_NAMES) if (found := value(name)) is not None}
+
+
 def path(name: str) -> Path | None:
     """Return the path that a variable of the table says; ``~`` is the home folder."""
-    given = value(name)
-    return Path(given).expanduser() if given else None
+    found = value(name)
+    return Path(found).expanduser() if found else None

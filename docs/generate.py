@@ -37,10 +37,10 @@ Written by `python docs/generate.py` from the options themselves: do not edit it
     amc-otio COMMAND [OPTION …]      (or: python -m amc_otio COMMAND …)
 
 Every command takes `--json` (one JSON document on stdout and nothing else there), `-q` (errors only), `-v` (every
-note and reason), `--log FILE` and `--progress`: on stderr, where there is progress, lines of JSON with `stage` (`indexing`
-or `matching`; `train` names stages of its own), `done`, `total`, and `remaining_s`, null where nobody knows. Results go
-to stdout; notes (`note: …`), progress and the one line of an error (`amc-otio: …`) go to stderr. The timeline
-that is read is never changed, and nothing that exists is replaced without `--force`.
+note and reason), `--log FILE` and `--progress`: on stderr, where there is progress, lines of JSON with `stage`
+(`indexing` or `matching`; `train` names stages of its own), `done`, `total`, and `remaining_s`, null where nobody
+knows. Results go to stdout; notes (`note: …`), progress and the one line of an error (`amc-otio: …`) go to stderr.
+The timeline that is read is never changed, and nothing that exists is replaced without `--force`.
 
 Settings come from the command line, then from the environment, then from the settings file, then from the defaults
 below. The settings file is that of `--config`, else of `AMC_CONFIG`, else `amc.toml` beside the timeline or in the

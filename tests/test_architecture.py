@@ -46,10 +46,10 @@ MAY = {
     "proposals": {"joining", "timeline"},
     "bounce": {"formats", "joining", "media", "proposals", "timeline"},
     "matching": {"descriptors", "joining", "library", "representations", "media", "timeline", "proposals"},
-    "doctor": {"representations"},
+    "doctor": {"representations", "resolve"},
     "evaluation": {"joining", "library", "representations", "media"},
     "otio_hooks": {"formats", "media", "proposals", "run_options", "timeline", "workflow"},
-    "resolve": {"workflow", "proposals", "timeline", "library", "media", "bundled"},
+    "resolve": {"formats", "workflow", "proposals", "timeline", "library", "media", "bundled"},
 }
 PLAIN = {"errors", "config", "codec", "environment"}
 

@@ -80,13 +80,3 @@ def test_programs_are_found_in_their_usual_places(
 def test_programs_are_found_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(programs.shutil, "which", lambda name: f"/usr/bin/{name}")
     assert found()["melt"] == ("ok", str(Path("/usr/bin/melt")), "")
-
-
-def test_resolve_s_script_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("APPDATA", str(tmp_path / "Roaming"))
-    folders = {name: programs.resolve_script_folder(name, tmp_path) for name in ("linux", "darwin", "win32")}
-    assert {name: folder.relative_to(tmp_path).as_posix() for name, folder in folders.items()} == {
-        "linux": ".local/share/DaVinciResolve/Fusion/Scripts",
-        "darwin": "Library/Application Support/Blackmagic Design/DaVinci Resolve/Fusion/Scripts",
-        "win32": "Roaming/Blackmagic Design/DaVinci Resolve/Support/Fusion/Scripts",
-    }

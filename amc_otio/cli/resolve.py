@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from amc_otio import environment
 from amc_otio.cli import options
 from amc_otio.cli.arguments import console_of, reporter_for, settings_of, sources_of
 from amc_otio.cli.console import Console
@@ -87,7 +87,7 @@ def _folder(arguments: argparse.Namespace) -> Path:
 
     if arguments.folder is not None:
         return Path(arguments.folder).absolute()
-    return scripts_folder(sys.platform, os.environ, arguments.page or "utility")
+    return scripts_folder(sys.platform, environment.given(), arguments.page or "utility")
 
 
 def _exchange(arguments: argparse.Namespace) -> Path:
@@ -101,12 +101,12 @@ def _exchange(arguments: argparse.Namespace) -> Path:
     if arguments.action == "watch":
         for page in PAGES:
             try:
-                record = read_record(scripts_folder(sys.platform, os.environ, page))
+                record = read_record(scripts_folder(sys.platform, environment.given(), page))
             except AmcError:
                 continue
             if record is not None:
                 return Path(record.exchange)
-    return exchange_folder(sys.platform, os.environ)
+    return exchange_folder(sys.platform, environment.given())
 
 
 def _install(console: Console, arguments: argparse.Namespace) -> int:
@@ -149,10 +149,10 @@ def _status(console: Console, arguments: argparse.Namespace) -> int:
     if arguments.folder is not None or arguments.page is not None:
         folders = [_folder(arguments)]
     else:
-        folders = [scripts_folder(sys.platform, os.environ, page) for page in PAGES]
+        folders = [scripts_folder(sys.platform, environment.given(), page) for page in PAGES]
     found = every_status(folders)
     if arguments.folder is None:
-        resolve = resolve_folder(sys.platform, os.environ)
+        resolve = resolve_folder(sys.platform, environment.given())
         console.say(f"Resolve's folder {resolve}: {'there' if resolve.is_dir() else 'not there (never started here?)'}")
     for one in found:
         if one.problem:

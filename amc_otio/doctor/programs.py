@@ -12,6 +12,9 @@ from typing import Final
 
 from amc_otio import environment
 from amc_otio.doctor.finding import Finding
+from amc_otio.errors import AmcError
+from amc_otio.resolve.places import scripts_folder
+from amc_otio.resolve.record import RECORD_NAME
 
 
 @dataclass(frozen=True)
@@ -76,18 +79,6 @@ def examine() -> list[Finding]:
     return findings
 
 
-def resolve_script_folder(platform: str = sys.platform, home: Path | None = None) -> Path:
-    """Where DaVinci Resolve looks for the scripts of its Workspace menu, for this user."""
-    home = home or Path.home()
-    if platform == "win32":
-        roaming = environment.path("APPDATA") or home / "AppData" / "Roaming"
-        return roaming / "Blackmagic Design" / "DaVinci Resolve" / "Support" / "Fusion" / "Scripts"
-    if platform == "darwin":
-        support = home / "Library" / "Application Support"
-        return support / "Blackmagic Design" / "DaVinci Resolve" / "Fusion" / "Scripts"
-    return home / ".local" / "share" / "DaVinciResolve" / "Fusion" / "Scripts"
-
-
 def find(program: Program, platform: str = sys.platform, root: Path | None = None) -> Path | None:
     """Where a program is: on PATH, or in its usual place; None where it is in neither."""
     for command in program.commands:
@@ -123,7 +114,12 @@ def _program(program: Program) -> Finding:
 
 
 def _scripts() -> Finding:
-    folder = resolve_script_folder()
-    if folder.is_dir():
-        return Finding("Resolve scripts", "ok", str(folder), group="program")
-    return Finding("Resolve scripts", "optional", f"- (no {folder})", "", "program")
+    name = "Resolve scripts"
+    try:
+        folder = scripts_folder(sys.platform, environment.given())
+    except AmcError as error:
+        return Finding(name, "optional", f"- ({error})", "", "program")
+    installed = folder / RECORD_NAME
+    if installed.is_file():
+        return Finding(name, "ok", str(folder), group="program")
+    return Finding(name, "optional", f"- (none in {folder})", "amc-otio resolve install", "program")

@@ -15,12 +15,13 @@ from amc_otio import __version__
 from amc_otio.codec import encode
 from amc_otio.config import Settings
 from amc_otio.errors import AmcError, TimelineError, one_line
+from amc_otio.formats.write import write_timeline
 from amc_otio.library.sources import holds_media
 from amc_otio.resolve.exchange import Exchange, Request
-from amc_otio.timeline.clip_gain import notes_of
+from amc_otio.timeline.level_match import notes_of
 from amc_otio.timeline.read import edit_rate, read_timeline
 from amc_otio.timeline.select import Selection
-from amc_otio.timeline.write import stamp, write_json, write_timeline
+from amc_otio.timeline.write import stamp, write_json
 from amc_otio.workflow import Change, Reporter, Sources, propose
 from amc_otio.workflow.cutting import cut_in, run_of
 

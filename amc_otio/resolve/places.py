@@ -1,6 +1,6 @@
 """Where DaVinci Resolve looks for menu scripts, and where files are exchanged with it. Nothing is read or made here.
 
-The script folders are those of Blackmagic Design's scripting README (20.3.2), the user's own of each system.
+The script folders are those of Blackmagic Design's scripting README, the user's own of each system.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def scripts_folder(system: str, environment: Mapping[str, str], page: str = "uti
     system
         As `sys.platform` says: ``linux``, ``darwin``, ``win32``.
     environment
-        As `os.environ`: ``HOME``, on Windows ``APPDATA``.
+        As `environment.given` gives it: ``HOME``, on Windows ``APPDATA``.
     page
         A key of `PAGES`.
 
