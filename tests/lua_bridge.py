@@ -10,23 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from fake_resolve import Session
-from fake_resolve.pool import MediaPool
-from fake_resolve.strict import ApiObject, ListOf, documented
-from fake_resolve.timeline_api import TimelineObject
+from fake_resolve.strict import ApiObject
 
 HARNESS = Path(__file__).with_name("lua_harness.lua")
 INTERPRETERS = [name for name in ("luajit", "lua5.1", "lua5.4") if shutil.which(name)]
-
-
-def _delete_timelines(self: Any, timelines: list[TimelineObject]) -> bool:
-    held = [timeline._timeline for timeline in timelines]
-    self._project.timelines = [t for t in self._project.timelines if t not in held]
-    return True
-
-
-_delete_timelines.__name__ = "DeleteTimelines"
-if not hasattr(MediaPool, "DeleteTimelines"):  # documented: DeleteTimelines([timeline]) --> Bool
-    MediaPool.DeleteTimelines = documented(ListOf("TimelineObject"))(_delete_timelines)
 
 
 class Bridge:

@@ -188,9 +188,10 @@ def test_only_our_markers_are_removed(menu: Menu, examples: Path) -> None:
 def test_a_decisions_file_chooses(menu: Menu, examples: Path) -> None:
     session = film(examples, FREE_PYTHON)
     menu.click(session, "Propose")
-    (menu.jobs()[-1] / "proposals.decisions.json").write_text('{"choices": {"1": 1, "3": 0}}')
+    decisions = menu.jobs()[-1] / "proposals.decisions.json"
+    decisions.write_text("{}")
     menu.click(session, "Apply")
-    assert "--choose 1=1,3=0" in " ".join(words(menu))
+    assert f"--decisions {decisions}" in " ".join(words(menu))
 
 
 def test_the_audition_page_is_started_where_amc_otio_has_one(tmp_path: Path, recorded: Path, examples: Path) -> None:

@@ -1,6 +1,5 @@
 """What the menu entries do."""
 
-import json
 import os
 
 from amc_otio_resolve import command, compare, crossfades, exchange, gallery, marks
@@ -110,8 +109,7 @@ def _applied(host, talk, tool, path, edit, folder, title):
     output = os.path.join(folder, RESULT)
     call = tool + ["apply", edit, path, "-o", output, "--json", "--progress"]
     chosen, lines = _decided(path)
-    if chosen:
-        call += ["--choose", chosen]
+    call += chosen
     talk.start(title, folder)
     written, remarks = command.run(call, folder, talk.progress)
     talk.end()
@@ -123,25 +121,11 @@ def _applied(host, talk, tool, path, edit, folder, title):
 
 
 def _decided(path):
-    """Choices of the audition page, where there are any, as --choose takes them."""
+    """The decisions file beside the proposals, where there is one; amc-otio reads it and says what is wrong."""
     decisions = os.path.join(os.path.dirname(path), DECISIONS)
     if not os.path.isfile(decisions):
-        return None, ["the best candidate of each edit point was taken"]
-    said = _choices(decisions)
-    chosen = ["{}={}".format(int(number), int(rank)) for number, rank in sorted(said.items())]
-    if not chosen:
-        raise Problem("{} chooses nothing".format(decisions), "choose something, or delete the file")
-    return ",".join(chosen), ["chosen: " + ", ".join(chosen)]
-
-
-def _choices(path):
-    """The choices of a decisions file: {"choices": {"1": 3}}."""
-    try:
-        with open(path, encoding="utf-8") as stream:
-            said = json.load(stream)["choices"]
-        return {int(number): int(rank) for number, rank in said.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Problem("{} is no decisions file ({})".format(path, error), "delete it, or decide again")
+        return [], ["the best candidate of each edit point was taken"]
+    return ["--decisions", decisions], ["chosen by " + decisions]
 
 
 def _checked(host, made, output, folder):

@@ -1,4 +1,4 @@
-"""A stand-in for DaVinci Resolve, built from the documented signatures of its scripting README (20.3) alone.
+"""A stand-in for DaVinci Resolve, built from the documented signatures of its scripting README alone.
 
 It refuses every call that is not documented, with an AssertionError that names the call, and has the quirks that are
 known of the real one. Nothing in it was compared with a running Resolve. `Session` is the way in.

@@ -108,6 +108,12 @@ class MediaPool(ApiObject):
         folder.clips += made
         return [self._session.media(m) for m in made]
 
+    @documented(ListOf("TimelineObject"))
+    def DeleteTimelines(self, timelines: list[Any]) -> bool:
+        held = [timeline._timeline for timeline in timelines]
+        self._project.timelines = [t for t in self._project.timelines if t not in held]
+        return True
+
     @documented(str, dict, optional=1)
     def ImportTimelineFromFile(self, path: str, options: dict[str, Any] | None = None) -> Any:
         options = options or {}
