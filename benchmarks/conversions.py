@@ -45,6 +45,14 @@ LONGEST_S = 400.0
 RELINKED = 10
 """How many timelines go again with media."""
 WIDTH = 150
+KINDS = {
+    "written": "written",
+    "refused in words": "refused by amc-otio, in words",
+    "OTIO's adapter": "refused by OTIO's adapter, in words",
+    "OTIO's own": "a traceback of OTIO's own, the same without amc-otio",
+    "TRACEBACK": "**a traceback of ours**",
+}
+"""How a row's text begins, and what that is called."""
 
 
 @dataclass(frozen=True)
@@ -218,8 +226,8 @@ def page(rows: list[Row], files: int) -> str:
     counts = [
         Counter(getattr(row, name).partition(":")[0].partition(",")[0] for row in rows) for name in ("hook", "match")
     ]
-    for kind in sorted({*counts[0], *counts[1], "TRACEBACK"}):
-        lines.append(f"| {kind} | {counts[0][kind]} | {counts[1][kind]} |")
+    for kind, words in KINDS.items():
+        lines.append(f"| {words} | {counts[0][kind]} | {counts[1][kind]} |")
     lines += ["", "| file | output | media | otioconvert with the hook | amc-otio match |", "|---|---|---|---|---|"]
     lines += [f"| {r.file} | {r.output} | {r.media} | {r.hook} | {r.match} |" for r in rows]
     return "\n".join(lines) + "\n"

@@ -22,7 +22,7 @@ FORMATS: Final[tuple[Format, ...]] = (
     Aaf(".aaf", "AAF", "otio-aaf-adapter", offsets=FRAMES),
     Edl(".edl", "EDL (CMX 3600)", "otio-cmx3600-adapter"),
     own_or_adapter(".fcpxml", "Final Cut Pro XML", "fcpxml", "otio-fcpx-xml-adapter"),
-    own_or_adapter(".mlt", "MLT XML", "mlt", "otio-mlt-adapter"),
+    own_or_adapter(".mlt", "MLT XML", "mlt", "otio-mlt-adapter", FRAMES),
     Kdenlive(".kdenlive", "Kdenlive", "otio-kdenlive-adapter"),
     Xges(".xges", "XGES (GStreamer Editing Services)", "otio-xges-adapter", offsets=EXACT),
 )
