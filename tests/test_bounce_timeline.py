@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import bounce_helpers as helpers
@@ -16,6 +17,8 @@ from bounce_helpers import bounce_clips, check_exact, make_edit, proposals_for, 
 from amc_otio.bounce.files import file_name
 from amc_otio.cli import main
 from amc_otio.errors import AmcError, OutputError, TimelineError
+from amc_otio.formats.base import Target
+from amc_otio.formats.registry import format_for
 from amc_otio.matching.media_table import MediaTable
 from amc_otio.media.decode import decode
 from amc_otio.media.locate import Locator
@@ -140,7 +143,8 @@ def test_what_each_format_makes_of_the_mute(suffix: str, muted: str, tmp_path: P
     written = apply(shots.edit, proposals, tmp_path / f"new.{suffix}", bounce=True)
     assert {f.muted for f in written.bounces} == {muted}
     assert any("gaps are left" in note for note in written.notes) == (muted == "gap")
-    read = otio.adapters.read_from_file(str(tmp_path / f"new.{suffix}"))
+    new = tmp_path / f"new.{suffix}"
+    read = format_for(new.suffix).read(new, Target(new, Fraction(24)))
     clips = [c for c in read.find_clips() if c.media_reference and not is_disabled(c)]
     audio = [t for t in read.find_children(descended_from_type=otio.schema.Track) if t.kind == "Audio"]
     off = [c for t in audio for c in t if isinstance(c, otio.schema.Clip) and is_disabled(c)]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-import types
 import xml.etree.ElementTree as ElementTree
 from fractions import Fraction
 from pathlib import Path
@@ -21,7 +19,7 @@ from amc_otio.cli import main
 from amc_otio.errors import AmcError, OutputError
 from amc_otio.formats.any_adapter import AdapterFormat
 from amc_otio.formats.kept import RATES, little, measure
-from amc_otio.formats.own_writer import OwnFormat, own_or_adapter
+from amc_otio.formats.own_writer import OwnFormat
 from amc_otio.formats.registry import FORMATS, format_for
 from amc_otio.formats.write import check_output, rehearse, write_timeline
 from amc_otio.timeline.apply import apply_edits
@@ -332,30 +330,26 @@ def test_a_format_that_cannot_be_measured_says_why() -> None:
     assert measure(Broken(False)).problem == "not installed: pip install otio-broken-adapter"
 
 
-def test_a_writer_of_ours_is_taken_where_there_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert type(own_or_adapter(".ours", "Ours", "no_such_thing", "otio-ours-adapter")) is AdapterFormat
-    names = [f"amc_otio.formats.ours_{part}" for part in ("write", "read")]
-    writer, reader = (types.ModuleType(name) for name in names)
+def test_a_writer_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(timeline: Any, path: Path, rate: Fraction, base: Path | None = None) -> tuple[str, ...]:
+        timeline.to_json_file(str(path))
+        return (f"{float(rate):g}, {base}",)
 
-    def write(made: Any, path: Path, rate: Fraction) -> tuple[str, ...]:
-        made.to_json_file(str(path))
-        return (f"{float(rate):g}",)
-
-    def refuse(made: Any, path: Path, rate: Fraction) -> tuple[str, ...]:
+    def refuse(timeline: Any, path: Path, rate: Fraction, base: Path | None = None) -> tuple[str, ...]:
         raise OutputError(path, "cannot hold it", "write .otio instead")
 
-    writer.write = write  # type: ignore[attr-defined]
-    reader.read = lambda path: otio.adapters.read_from_file(str(path), "otio_json")  # type: ignore[attr-defined]
-    for name, module in zip(names, (writer, reader), strict=True):
-        monkeypatch.setitem(sys.modules, name, module)
-    form = OwnFormat(".ours", "Ours", "ours", "exact")
+    def read(path: Path) -> Any:
+        return otio.adapters.read_from_file(str(path), "otio_json")
+
+    form = OwnFormat(".ours", "Ours", lambda: (write, read), "exact")
     monkeypatch.setattr("amc_otio.formats.write.format_for", lambda _: form)
     check_output(tmp_path / "new.ours", None, False)
-    assert write_timeline(little(Fraction(25), Fraction(0), Fraction(0)), tmp_path / "new.ours") == ("25",)
+    made = little(Fraction(25), Fraction(0), Fraction(0))
+    assert write_timeline(made, tmp_path / "new.ours") == (f"25, {tmp_path}",)
     assert measure(form).offsets == "exact"
-    writer.write = refuse  # type: ignore[attr-defined]
+    form = OwnFormat(".ours", "Ours", lambda: (refuse, read), "exact")
     with pytest.raises(OutputError, match="cannot hold it") as caught:
-        write_timeline(little(Fraction(25), Fraction(0), Fraction(0)), tmp_path / "other.ours")
+        write_timeline(made, tmp_path / "other.ours")
     assert str(caught.value.thing) == str(tmp_path / "other.ours")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import sys
 import warnings
@@ -13,6 +12,7 @@ from typing import Any
 
 import opentimelineio as otio
 
+from amc_otio import environment
 from amc_otio.errors import AmcError, one_line
 
 _ON_THE_COMMAND_LINE = re.compile(
@@ -41,12 +41,12 @@ def as_otio_errors(prefix: str, quiet: bool = False) -> Iterator[None]:
         _one_line_when_uncaught()
         raise
     except AmcError as error:
-        if os.environ.get("AMC_DEBUG"):
+        if environment.value("AMC_DEBUG"):
             raise
         _one_line_when_uncaught()
         raise AmcPluginError(f"amc-otio: {respelled(str(error), prefix)}") from error
     except Exception as error:
-        if os.environ.get("AMC_DEBUG"):
+        if environment.value("AMC_DEBUG"):
             raise
         _one_line_when_uncaught()
         raise AmcPluginError(
