@@ -46,7 +46,7 @@ MAY = {
     "proposals": {"joining", "timeline"},
     "bounce": {"formats", "joining", "media", "proposals", "timeline"},
     "matching": {"descriptors", "joining", "library", "representations", "media", "timeline", "proposals"},
-    "doctor": {"representations", "resolve"},
+    "doctor": {"formats", "representations", "resolve", "timeline"},
     "evaluation": {"joining", "library", "representations", "media"},
     "otio_hooks": {"formats", "media", "proposals", "run_options", "timeline", "workflow"},
     "resolve": {"formats", "workflow", "proposals", "timeline", "library", "media", "bundled"},

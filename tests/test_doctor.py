@@ -30,10 +30,12 @@ def test_the_report_is_whole_and_its_json_too(capsys: pytest.CaptureFixture[str]
     assert code == int(any(one["state"] == "missing" for one in value))
 
 
-def test_readers_and_writers_are_those_of_otio() -> None:
-    for way in ("read", "write"):
-        suffixes = otio.adapters.suffixes_with_defined_adapters(**{way: True})
-        assert found()[f"{way}ers".replace("writeers", "writers")][1].split() == sorted(f".{s}" for s in suffixes)
+def test_readers_and_writers_are_those_of_otio_and_our_own() -> None:
+    for way, name, own in (("read", "readers", {".fcpxml"}), ("write", "writers", {".fcpxml", ".mlt"})):
+        suffixes = {f".{s}" for s in otio.adapters.suffixes_with_defined_adapters(**{way: True})}
+        assert found()[name][1].split() == sorted(suffixes | own)
+    assert found()["FCPXML"][1] == ".fcpxml is read and written, by amc-otio itself"
+    assert found()["MLT XML"][1] == ".mlt is written, by amc-otio itself"
 
 
 def test_a_format_without_its_adapter_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""What OpenTimelineIO reads and writes here, by suffix, and whether it finds our plugin."""
+"""What is read and written here, by suffix, and whether OpenTimelineIO finds our plugin."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from amc_otio.doctor.finding import Finding
 from amc_otio.doctor.packages import version
+from amc_otio.timeline.own_readers import own_suffixes
 
 _GROUP: Final = "timeline"
 _FORMATS: Final = {
@@ -15,7 +16,8 @@ _FORMATS: Final = {
     "FCP 7 XML": ("xml", "otio-fcp-adapter"),
     "AAF": ("aaf", "otio-aaf-adapter"),
     "EDL": ("edl", "otio-cmx3600-adapter"),
-    "FCPX XML": ("fcpxml", "otio-fcpx-xml-adapter"),
+    "FCPXML": ("fcpxml", ""),
+    "MLT XML": ("mlt", ""),
     "XGES": ("xges", "otio-xges-adapter"),
 }
 """Formats that editors hand over: their suffix, and the package with OTIO's adapter for it."""
@@ -26,15 +28,20 @@ def examine() -> list[Finding]:
     """Look at OTIO's adapters and at our entry point."""
     try:
         import opentimelineio as otio
+
+        from amc_otio.formats.own_writer import OwnFormat
+        from amc_otio.formats.registry import FORMATS
     except (ImportError, OSError) as error:
         return [Finding("readers", "missing", f"opentimelineio does not load ({error})", "pip install opentimelineio",
                         _GROUP)]  # fmt: skip
-    reads, writes = (_suffixes(otio, way) for way in ("read", "write"))
+    own = {form.suffix[1:] for form in FORMATS if isinstance(form, OwnFormat)}
+    reads = _suffixes(otio, "read") | {suffix[1:] for suffix in own_suffixes()}
+    writes = _suffixes(otio, "write") | own
     findings = [
         Finding("readers", "ok" if "otio" in reads else "missing", _listed(reads), group=_GROUP),
         Finding("writers", "ok" if "otio" in writes else "missing", _listed(writes), group=_GROUP),
     ]
-    findings += [_format(name, suffix, package, reads, writes) for name, (suffix, package) in _FORMATS.items()]
+    findings += [_format(name, suffix, package, reads, writes, own) for name, (suffix, package) in _FORMATS.items()]
     return [*findings, _plugin(otio)]
 
 
@@ -46,10 +53,11 @@ def _listed(suffixes: set[str]) -> str:
     return " ".join(f".{suffix}" for suffix in sorted(suffixes)) or "-"
 
 
-def _format(name: str, suffix: str, package: str, reads: set[str], writes: set[str]) -> Finding:
+def _format(name: str, suffix: str, package: str, reads: set[str], writes: set[str], own: set[str]) -> Finding:
     ways = " and ".join(way for way, held in (("read", reads), ("written", writes)) if suffix in held)
     if ways:
         by = f", {package} {version(package)}" if package and version(package) else ""
+        by = ", by amc-otio itself" if suffix in own else by
         return Finding(name, "ok", f".{suffix} is {ways}{by}", group=_GROUP)
     if not package:
         return Finding(name, "missing", "-", "pip install --force-reinstall opentimelineio", _GROUP)

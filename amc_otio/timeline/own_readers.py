@@ -25,3 +25,8 @@ def own_reader(suffix: str) -> Reader | None:
     """Return the package's own reader of a suffix, or None where an OTIO adapter reads it."""
     load = _READERS.get(suffix.lower())
     return None if load is None else load()
+
+
+def own_suffixes() -> frozenset[str]:
+    """The suffixes that have one, with their dots."""
+    return frozenset(_READERS)
