@@ -24,8 +24,8 @@ class Notes:
             names.append(name)
 
     def moved(self, what: str, name: str, by: Fraction) -> None:
-        """Note that something was moved by so many seconds; nothing where that is none."""
-        if by:
+        """Note that something was moved by so many seconds; nothing where that is less than half a sample."""
+        if abs(by) * SAMPLES > Fraction(1, 2):
             held = self._moved.setdefault(what, {})
             held[name] = max(held.get(name, Fraction(0)), by, key=abs)
 

@@ -59,5 +59,5 @@ def _always(timeline: otio.schema.Timeline) -> tuple[str, ...]:
     if {"Video", "Audio"} <= kinds:
         said.append("MLT does not link picture and sound: they move apart in the editor")
     if any(len(clip.metadata) for clip in timeline.find_clips()):
-        said.append("metadata is not kept; the sidecar holds every join")
+        said.append("MLT keeps no metadata of clips")
     return tuple(said)
