@@ -55,15 +55,12 @@ def test_the_project_that_pitivi_edits_has_our_fcp7_clips_and_crossfades(example
     ges.need_ges()
     plan, output = tmp_path / "plan.otio", tmp_path / "new.xml"
     sources = Sources(gallery=(examples / "sounds", examples / "media"), library=tmp_path / "library", workers=1)
-    settings = Settings().replace({"edit.offsets": "frames"})
-    match(examples / "match_cut.otio", plan, sources, settings=settings)
+    match(examples / "match_cut.otio", output, sources)
+    match(examples / "match_cut.otio", plan, sources, settings=Settings().replace({"edit.offsets": "frames"}))
     timeline = otio.adapters.read_from_file(str(plan))
     for clip in timeline.find_clips():
         reference = clip.media_reference
         reference.target_url = (tmp_path / reference.target_url.removeprefix("file://")).resolve().as_uri()
-    for clip in timeline.tracks[1].find_clips():
-        clip.name += " (sound)"  # the adapter writes a clip that equals its picture as an empty one
-    otio.adapters.write_to_file(timeline, str(output))
 
     fades, clips = [], []
     for track in timeline.tracks:

@@ -19,6 +19,7 @@ from amc_otio.cli import main
 from amc_otio.errors import AmcError, OutputError
 from amc_otio.formats.any_adapter import AdapterFormat
 from amc_otio.formats.kept import RATES, little, measure
+from amc_otio.formats.media_urls import absolute_url
 from amc_otio.formats.own_writer import OwnFormat
 from amc_otio.formats.registry import FORMATS, format_for
 from amc_otio.formats.write import check_output, rehearse, write_timeline
@@ -61,6 +62,65 @@ def through(made: Any, suffix: str, folder: Path) -> tuple[Any, tuple[str, ...],
     notes = write_timeline(made, path)
     arguments = {"rate": made.tracks[0].duration().rate} if suffix == ".edl" else {}
     return otio.adapters.read_from_file(str(path), **arguments), notes, path
+
+
+# -- names and addresses
+
+
+@pytest.mark.parametrize("suffix", [".xml", ".aaf", ".xges", ".fcpxml"])
+@pytest.mark.parametrize("spelled", ["a b#1.wav", "sub/../a b#1.wav", "{folder}/a b#1.wav", "a%20b%231.wav"])
+def test_editors_get_absolute_urls(suffix: str, spelled: str, tmp_path: Path) -> None:
+    need(suffix)
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "a b#1.wav").write_bytes(b"x")
+    made = little(Fraction(25), Fraction(6, 25), Fraction(6, 25))
+    for one in made.find_clips():
+        one.media_reference.target_url = spelled.format(folder=tmp_path)
+    path = tmp_path / f"new{suffix}"
+    write_timeline(made, path)
+    read = read_timeline(path, sound_track=False).timeline
+    wanted = (tmp_path / "a b#1.wav").as_uri()
+    assert {c.media_reference.target_url for c in read.find_clips()} == {wanted}
+    assert {c.media_reference.target_url for c in made.find_clips()} == {spelled.format(folder=tmp_path)}
+
+
+@pytest.mark.parametrize(
+    ("reference", "url"),
+    [
+        ("file://localhost/C%3a/a.mov", "file://localhost/C%3a/a.mov"),
+        ("D:\\Media\\a b.mov", "file:///D:/Media/a%20b.mov"),
+        ("\\\\server\\share\\a.mov", "file://server/share/a.mov"),
+        ("/a/ü.mov", "file:///a/%C3%BC.mov"),
+        ("https://example.org/a.mov", "https://example.org/a.mov"),
+        ("a\x01.mov", "file:///base/a%EF%BF%BD.mov"),
+        ("x" * 5000, "file:///base/" + "x" * 5000),
+    ],
+)
+def test_references_of_every_form_become_urls(reference: str, url: str) -> None:
+    assert absolute_url(reference, Path("/base")) == url
+
+
+def test_names_that_xml_cannot_hold_are_mended(tmp_path: Path) -> None:
+    need(".xml")
+    made = little(Fraction(25), Fraction(6, 25), Fraction(6, 25))
+    made.name = "cut\x02]]>"
+    for one in made.find_clips():
+        one.name = "shot\x01<&>"
+    made.tracks.markers.append(otio.schema.Marker("m\x03", comment="c\x0c"))
+    _, _, path = through(made, ".xml", tmp_path)
+    root = ElementTree.parse(path).getroot()
+    assert root.findtext(".//sequence/name") == "cut\ufffd]]>"
+    assert {item.findtext("name") for item in root.iter("clipitem")} == {"shot\ufffd<&>"}
+
+
+def test_shots_of_one_file_keep_their_names_in_aaf(tmp_path: Path) -> None:
+    need(".aaf")
+    made = little(Fraction(25), Fraction(6, 25), Fraction(6, 25))
+    first = made.tracks[0][0].media_reference
+    for one in made.find_clips():
+        one.media_reference = first.clone()
+    read, _, _ = through(made, ".aaf", tmp_path)
+    assert [[c.name for c in t.find_clips()][:2] for t in read.tracks] == [["one", "two"]] * 3
 
 
 # -- Final Cut Pro 7 XML

@@ -9,6 +9,7 @@ import opentimelineio as otio
 
 from amc_otio.formats.any_adapter import AdapterFormat
 from amc_otio.formats.base import Prepared, Target
+from amc_otio.formats.media_urls import make_absolute
 from amc_otio.formats.whole import frames_note, on_frames, say_ranges, tracks_of, wrap_tracks
 from amc_otio.timeline.crossfade import AUDIO_DISSOLVE, PICTURE_DISSOLVE, aaf_dissolve, has_aaf
 from amc_otio.timeline.metadata import lookup, plain
@@ -16,7 +17,7 @@ from amc_otio.timeline.rational import TimeRange, from_frames
 
 _KINDS: Final = (otio.schema.TrackKind.Video, otio.schema.TrackKind.Audio)
 _NAMESPACE: Final = uuid.UUID("6a1f0c9e-58f5-5c0a-8f43-1f4f1c2f2d6b")
-"""Mobs of the same media get the same identity in every file: it is made from this and the media's URL."""
+"""Mobs of the same media get the same identity in every file: it is made from this, the URL and the name."""
 
 
 class Aaf(AdapterFormat):
@@ -35,6 +36,7 @@ class Aaf(AdapterFormat):
             if not isinstance(track, otio.schema.Track) or track.kind not in _KINDS:
                 notes.append(f"{self.suffix} holds picture and sound: track '{track.name}' is left out")
                 del copy.tracks[index]
+        make_absolute(copy, target.path.parent)
         wrap_tracks(copy)
         drawn = _generators_to_gaps(copy)
         if drawn:
@@ -81,14 +83,14 @@ def _generators_to_gaps(timeline: otio.schema.Timeline) -> int:
 
 
 def _name_mob(clip: otio.schema.Clip) -> None:
-    """Let clips of the same stretch of the same file share one master mob."""
+    """Let clips of one name and of the same stretch of the same file share a master mob: editors show its name."""
     reference = clip.media_reference
     held = [lookup(thing, "AAF", key) for thing in (clip, reference) for key in ("MobID", "SourceID")]
     url = getattr(reference, "target_url", None)
     if any(held) or not url:
         return
     span = reference.available_range
-    material = uuid.uuid5(_NAMESPACE, f"{url} {span.start_time.value:g} {span.duration.value:g}").hex
+    material = uuid.uuid5(_NAMESPACE, f"{url} {span.start_time.value:g} {span.duration.value:g} {clip.name}").hex
     own = plain(lookup(clip, "AAF"))
     clip.metadata["AAF"] = {**(own if isinstance(own, dict) else {}), "MobID": _urn(material)}
 

@@ -13,7 +13,9 @@ import opentimelineio as otio
 from amc_otio.formats.any_adapter import AdapterFormat
 from amc_otio.formats.base import Prepared, Target
 from amc_otio.formats.fcp7_levels import count_levels, put_levels
+from amc_otio.formats.media_urls import make_absolute
 from amc_otio.formats.whole import SOUND_RATE, frames_note, on_frames, say_ranges, tracks_of, wrap_tracks
+from amc_otio.formats.xml_text import clean
 from amc_otio.timeline.clip_effects import FCP
 from amc_otio.timeline.crossfade import FCP_CROSSFADE
 from amc_otio.timeline.level_match import Recipe
@@ -40,6 +42,8 @@ class FinalCutPro7(AdapterFormat):
         sequences = _plain_references(copy)
         if sequences:
             notes.append(f"{self.suffix} refers to {sequences} image sequences by their first file")
+        make_absolute(copy, target.path.parent)
+        _clean_names(copy)
         say_ranges(copy, files_only=True)
         notes.extend(frames_note(self.suffix, *on_frames(copy, target.rate, lambda rate: rate >= SOUND_RATE)))
         for track in tracks_of(copy.tracks):
@@ -81,6 +85,15 @@ def _plain_references(timeline: otio.schema.Timeline) -> int:
         clip.media_reference = otio.schema.ExternalReference(url, reference.available_range, plain(reference.metadata))
         count += 1
     return count
+
+
+def _clean_names(timeline: otio.schema.Timeline) -> None:
+    """The adapter writes characters that XML cannot hold as they are."""
+    timeline.name = clean(timeline.name)
+    for item in (timeline.tracks, *timeline.find_children()):
+        item.name = clean(item.name)
+        for marker in item.markers if isinstance(item, otio.core.Item) else ():
+            marker.name, marker.comment = clean(marker.name), clean(marker.comment)
 
 
 def _audio_transitions(track: otio.schema.Track) -> None:

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import opentimelineio as otio
 
-from amc_otio.formats.fcpxml_resources import METADATA, SPACE, clean
+from amc_otio.formats.fcpxml_resources import METADATA, SPACE
+from amc_otio.formats.xml_text import clean
 from amc_otio.timeline.metadata import lookup
 from amc_otio.timeline.rational import TimeRange, from_seconds
 from amc_otio.timeline.shots import ALL_STREAMS, channels_of

@@ -14,6 +14,8 @@ from xml.etree import ElementTree as ET
 import opentimelineio as otio
 
 from amc_otio.formats.fcpxml_time import format_time, frame_duration
+from amc_otio.formats.media_urls import absolute_url
+from amc_otio.formats.xml_text import clean
 from amc_otio.timeline.metadata import lookup
 from amc_otio.timeline.rational import end, exact_rate, seconds
 from amc_otio.timeline.walk import Prober, available_range, clip_range, target_url
@@ -42,12 +44,6 @@ _NAMED_RATES: Final = {
 }
 _NAMED_HEIGHTS: Final = {(1920, 1080): "1080", (1280, 720): "720"}
 _MOVIES: Final = frozenset({".mov", ".mp4", ".m4v", ".mxf", ".mts", ".m2ts", ".avi", ".mpg", ".mkv", ".webm"})
-_NOT_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-
-def clean(text: object) -> str:
-    """Return text without what XML 1.0 cannot hold."""
-    return _NOT_XML.sub("\ufffd", str(text))
 
 
 @dataclass
@@ -120,7 +116,7 @@ class Resources:
         url = target_url(clip)
         reference = clip.media_reference
         name = (reference.name if reference is not None else "") or clip.name or "clip"
-        src = media_src(url, self._base) if url is not None else missing_src(str(name))
+        src = absolute_url(url, self._base) if url is not None else missing_src(str(name))
         holds = stated or played
         assert holds is not None  # `plan_track` refuses a clip without a length
         first, last = seconds(holds.start_time), end(holds)
@@ -198,30 +194,6 @@ def add_metadata(element: ET.Element, values: Mapping[str, str]) -> None:
         metadata = ET.SubElement(element, "metadata")
         for key, value in values.items():
             ET.SubElement(metadata, "md", {"key": key, "value": clean(value)})
-
-
-def media_src(url: str, base: Path) -> str:
-    """Return a media reference as the absolute URL that a ``media-rep`` wants.
-
-    Parameters
-    ----------
-    url
-        A path or URL in any form that editors write.
-    base
-        The folder in which a relative one lies.
-    """
-    # What is encoded stays as it is; spaces, # and letters that no URL may hold are encoded.
-    if url[:5].lower() == "file:" or re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", url):
-        return quote(clean(url), safe="/:%@&=+$,;!~*'()[]?")
-    windows = PureWindowsPath(url)
-    if windows.drive or url.startswith("\\\\"):
-        path = windows.as_posix()
-        return "file:" + quote(clean(path), safe="/") if path.startswith("//") else "file:///" + quote(path, safe="/:")
-    path = url
-    if not url.startswith("/"):
-        spelled = next((s for s in (url, unquote(url)) if (base / s).exists()), url)
-        path = (base / spelled).absolute().as_posix()
-    return "file://" + quote(clean(path), safe="/:@&=+$,;!~*'()")
 
 
 def missing_src(name: str) -> str:

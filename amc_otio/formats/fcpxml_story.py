@@ -20,9 +20,9 @@ from amc_otio.formats.fcpxml_resources import (
     LINK,
     Resources,
     add_metadata,
-    clean,
 )
 from amc_otio.formats.fcpxml_time import format_time, to_frame
+from amc_otio.formats.xml_text import clean
 from amc_otio.timeline.rational import end, seconds
 from amc_otio.timeline.shots import channels_of
 from amc_otio.timeline.walk import (

@@ -15,9 +15,10 @@ import opentimelineio as otio
 
 from amc_otio.errors import OutputError
 from amc_otio.formats.fcpxml_plan import Move
-from amc_otio.formats.fcpxml_resources import SPACE, Resources, clean
+from amc_otio.formats.fcpxml_resources import SPACE, Resources
 from amc_otio.formats.fcpxml_story import Losses, Story
 from amc_otio.formats.fcpxml_time import in_samples, to_frame
+from amc_otio.formats.xml_text import clean
 from amc_otio.timeline.clock import drop_of, start_seconds
 from amc_otio.timeline.links import find_links
 from amc_otio.timeline.metadata import lookup

@@ -9,13 +9,13 @@ from xml.etree import ElementTree
 
 from amc_otio.formats.mlt_plan import Blank, Fade, Lane, Piece, Project, Source
 from amc_otio.formats.mlt_ramp import end_value, make_up_db
+from amc_otio.formats.xml_text import clean
 
 CUT: Final = "amc_otio:cut"
 LEAD: Final = "amc_otio:lead"
 LAW: Final = "amc_otio:law"
 """Properties of a transition that only our reader knows: MLT has an overlap and no cut in it."""
 _STILLS: Final = re.compile(r"\.(png|jpe?g|tiff?|bmp|gif|webp|svg|tga|exr|dpx)$", re.IGNORECASE)
-_NOT_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _UNKNOWN_LENGTH: Final = 24 * 3600
 """Seconds that media of unknown length are said to hold, where nothing on the timeline says more."""
 
@@ -31,7 +31,7 @@ class _Writer:
     def __init__(self, project: Project) -> None:
         self.project = project
         self.root = ElementTree.Element(
-            "mlt", {"LC_NUMERIC": "C", "version": "7.12.0", "title": _clean(project.name), "producer": "timeline"}
+            "mlt", {"LC_NUMERIC": "C", "version": "7.12.0", "title": clean(project.name), "producer": "timeline"}
         )
         self.ids: dict[tuple[int, bool], str] = {}
         self.counts: dict[str, int] = {}
@@ -211,7 +211,7 @@ class _Writer:
 
 def _media(source: Source, length: int, sound: bool) -> list[tuple[str, object]]:
     """Properties of a media file's producer."""
-    path = _clean(source.resource)
+    path = clean(source.resource)
     values: list[tuple[str, object]] = [("length", length), ("eof", "pause")]
     if source.speed != 1:
         speed = f"{source.speed:.9g}"
@@ -259,10 +259,5 @@ def _span(element: Element, producer: str, first: int, frames: int) -> Element:
 
 def _set(element: Element, name: str, value: object, first: bool = False) -> None:
     made = ElementTree.Element("property", {"name": name})
-    made.text = _clean(str(value))
+    made.text = clean(str(value))
     element.insert(0 if first else len(element), made)
-
-
-def _clean(text: str) -> str:
-    """Text without what XML cannot hold."""
-    return _NOT_XML.sub("\ufffd", text)

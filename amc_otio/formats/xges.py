@@ -9,6 +9,7 @@ import opentimelineio as otio
 
 from amc_otio.formats.any_adapter import AdapterFormat
 from amc_otio.formats.base import Prepared, Target
+from amc_otio.formats.media_urls import make_absolute
 from amc_otio.formats.whole import without_loose_transitions
 from amc_otio.formats.xges_levels import bind, count_bound, count_carried, put_volume
 from amc_otio.timeline.level_match import Recipe
@@ -19,8 +20,9 @@ class Xges(AdapterFormat):
     """Written by OpenTimelineIO's adapter; what that lacks is done here."""
 
     def prepare(self, timeline: otio.schema.Timeline, target: Target) -> Prepared:
-        """Let all media start at 0, and leave out transitions that lie between no two clips."""
+        """Let all media start at 0 and have absolute URLs, and leave out transitions that lie between no two clips."""
         copy = _on_file_clocks(timeline)
+        make_absolute(copy, target.path.parent)
         gone = without_loose_transitions(copy)
         note = f"{self.suffix} left out {gone} transitions that do not lie between two clips"
         return Prepared(copy, (note,) if gone else ())

@@ -16,7 +16,8 @@ from amc_otio import environment
 from amc_otio.errors import AmcError, one_line
 
 _ON_THE_COMMAND_LINE = re.compile(
-    r"--(gallery|library|map-path|search-root|config|workers|rate|timeline|at|track|index|marker|range)\b"
+    r"--(gallery|library|map-path|search-root|config|workers|rate|timeline|at|track|index|marker|range|weights"
+    r"|offsets|ripple|audio-only|short|mode|query|method|weigh)\b(?: (keep|replace|insert|before)\b)?"
 )
 
 
@@ -62,7 +63,12 @@ def say(text: str) -> None:
 
 def respelled(text: str, prefix: str) -> str:
     """The command line's options in a message, as a plugin's user writes them: after `prefix`."""
-    return _ON_THE_COMMAND_LINE.sub(lambda found: prefix + found[1].replace("-", "_"), text)
+
+    def option(found: re.Match[str]) -> str:
+        value = f"={found[2]}" if found[2] else ""
+        return prefix + found[1].replace("-", "_") + value
+
+    return _ON_THE_COMMAND_LINE.sub(option, text)
 
 
 def _remark(message: Warning | str, category: type[Warning], *_: Any) -> None:

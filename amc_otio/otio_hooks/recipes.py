@@ -23,5 +23,5 @@ def ready_for(timeline: otio.schema.Timeline, output: Path) -> Prepared:
     found = format_for(output.suffix)
     if isinstance(found, OwnFormat):
         name = f"amc_{output.suffix[1:]}"
-        return Prepared(timeline, (f"OpenTimelineIO's adapter may drop the crossfades; -O {name} writes them",))
+        return Prepared(timeline, (f"crossfades are in {output.suffix} files only with -O {name}",))
     return found.prepare(timeline, Target(output, edit_rate(timeline)))
