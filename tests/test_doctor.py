@@ -30,9 +30,9 @@ def test_the_report_is_whole_and_its_json_too(capsys: pytest.CaptureFixture[str]
     assert code == int(any(one["state"] == "missing" for one in value))
 
 
-def test_readers_and_writers_are_those_of_otio() -> None:
-    for way in ("read", "write"):
-        suffixes = otio.adapters.suffixes_with_defined_adapters(**{way: True})
+def test_readers_and_writers_are_those_of_otio_and_our_own() -> None:
+    for way, own in (("read", {"fcpxml"}), ("write", {"fcpxml", "mlt"})):
+        suffixes = otio.adapters.suffixes_with_defined_adapters(**{way: True}) | own
         assert found()[f"{way}ers".replace("writeers", "writers")][1].split() == sorted(f".{s}" for s in suffixes)
 
 

@@ -1,4 +1,4 @@
-"""What OpenTimelineIO reads and writes here, by suffix, and whether it finds our plugin."""
+"""What is read and written here, by suffix, and whether it finds our plugin."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ _FORMATS: Final = {
     "FCP 7 XML": ("xml", "otio-fcp-adapter"),
     "AAF": ("aaf", "otio-aaf-adapter"),
     "EDL": ("edl", "otio-cmx3600-adapter"),
-    "FCPX XML": ("fcpxml", "otio-fcpx-xml-adapter"),
     "XGES": ("xges", "otio-xges-adapter"),
 }
 """Formats that editors hand over: their suffix, and the package with OTIO's adapter for it."""
+_OWN: Final = {"FCPX XML": ("fcpxml", "read and written"), "MLT XML": ("mlt", "written")}
+"""Formats that amc-otio needs no adapter for: their suffix, and what it does itself."""
 _INSTALL: Final = "install amc-otio again (pip install --force-reinstall --no-deps amc-otio)"
 
 
@@ -30,11 +31,16 @@ def examine() -> list[Finding]:
         return [Finding("readers", "missing", f"opentimelineio does not load ({error})", "pip install opentimelineio",
                         _GROUP)]  # fmt: skip
     reads, writes = (_suffixes(otio, way) for way in ("read", "write"))
+    reads |= {suffix for suffix, ways in _OWN.values() if "read" in ways}
+    writes |= {suffix for suffix, ways in _OWN.values() if "written" in ways}
     findings = [
         Finding("readers", "ok" if "otio" in reads else "missing", _listed(reads), group=_GROUP),
         Finding("writers", "ok" if "otio" in writes else "missing", _listed(writes), group=_GROUP),
     ]
     findings += [_format(name, suffix, package, reads, writes) for name, (suffix, package) in _FORMATS.items()]
+    findings += [
+        Finding(name, "ok", f".{suffix} is {ways}, by amc-otio", group=_GROUP) for name, (suffix, ways) in _OWN.items()
+    ]
     return [*findings, _plugin(otio)]
 
 
