@@ -113,6 +113,20 @@ def test_names_that_xml_cannot_hold_are_mended(tmp_path: Path) -> None:
     assert {item.findtext("name") for item in root.iter("clipitem")} == {"shot\ufffd<&>"}
 
 
+def test_a_line_break_in_a_name_makes_no_event(tmp_path: Path) -> None:
+    need(".edl")
+    event = "\n009  AX       V     C        00:00:00:00 00:00:01:00 00:00:05:00 00:00:06:00\n"
+    made = little(Fraction(25), Fraction(6, 25), Fraction(6, 25))
+    count = sum(1 for _ in made.tracks[0].find_clips())
+    made.name += event
+    for one in made.find_clips():
+        one.name += event
+        one.media_reference.target_url += event
+    read, _, path = through(made, ".edl", tmp_path)
+    assert sum(1 for _ in read.find_clips()) == count
+    assert not any(line.startswith("009") for line in path.read_text("utf-8").splitlines())
+
+
 def test_shots_of_one_file_keep_their_names_in_aaf(tmp_path: Path) -> None:
     need(".aaf")
     made = little(Fraction(25), Fraction(6, 25), Fraction(6, 25))

@@ -51,3 +51,10 @@ def test_a_list_that_is_none(content: bytes | None, tmp_path: Path, capsys: pyte
 def test_nothing_to_index(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["index"]) == 2
     assert "--gallery-list" in capsys.readouterr().err
+
+
+def test_an_endless_list_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if not Path("/dev/zero").exists():
+        pytest.skip("no /dev/zero here")
+    assert main(["index", "--gallery-list", "/dev/zero", "--library", str(tmp_path / "l")]) == 2
+    assert "too large for a list of paths" in capsys.readouterr().err

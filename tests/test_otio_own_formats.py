@@ -58,6 +58,7 @@ def test_what_is_not_kept_is_said_a_line_each(suffix: str, folder: Path) -> None
     lines = err.strip().splitlines()
     assert lines
     assert all(line.startswith("amc-otio: note: ") for line in lines)
+    assert "sidecar" not in err
 
 
 @pytest.mark.parametrize("name", ["amc_fcpxml", "amc_mlt"])

@@ -133,7 +133,7 @@ def commands_of_the_page() -> list[str]:
 @pytest.mark.slow
 def test_every_command_of_the_page_runs(good: Path) -> None:
     commands = commands_of_the_page()
-    assert len(commands) == 9
+    assert len(commands) == 13
     for command in commands:
         program, *arguments = shlex.split(command)
         if program == "amc-otio":

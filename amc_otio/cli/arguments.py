@@ -95,9 +95,11 @@ def gallery_of(paths: list[Path], listed: Path | None) -> tuple[Path, ...]:
         return tuple(paths)
     remedy = "give --gallery-list a text file in UTF-8 with a path on each line"
     try:
-        if listed.stat().st_size > _LIST_BYTES:
+        with listed.open("rb") as file:  # a pipe is welcome, so its size is not asked for
+            held = file.read(_LIST_BYTES + 1)
+        if len(held) > _LIST_BYTES:
             raise UsageError(listed, "is too large for a list of paths", remedy)
-        lines = listed.read_text("utf-8-sig").splitlines()
+        lines = held.decode("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "is not UTF-8 text"
         raise UsageError(listed, f"cannot be read as a list ({reason})", remedy) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import opentimelineio as otio
 
@@ -18,6 +18,8 @@ from amc_otio.timeline.metadata import items_of, lookup, plain
 from amc_otio.timeline.rational import from_seconds, seconds
 from amc_otio.timeline.slots import duration_of
 from amc_otio.timeline.timecode import format_timecode
+
+_BREAKS: Final = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029]+")
 
 
 class Edl(AdapterFormat):
@@ -49,7 +51,9 @@ class Edl(AdapterFormat):
         if gone:
             notes.append(f"{self.suffix} left out {gone} transitions that do not lie between two shots")
         notes.extend(frames_note(self.suffix, *on_frames(copy, target.rate)))
+        copy.name = _one_line(copy.name)
         for clip in copy.find_clips():
+            _one_line_each(clip)
             _plain_reel(clip)
         named = _comment(picture, joins, start_seconds(timeline), target.rate)
         if named:
@@ -112,6 +116,22 @@ def _nests_to_gaps(track: otio.schema.Track) -> int:
             track[index] = otio.schema.Gap(source_range=child.trimmed_range())
             count += 1
     return count
+
+
+def _one_line_each(clip: otio.schema.Clip) -> None:
+    """A line break in a name would begin a line of the EDL, which could be an event."""
+    clip.name = _one_line(clip.name)
+    for marker in clip.markers:
+        marker.name, marker.comment = _one_line(marker.name), _one_line(marker.comment)
+    reference = clip.media_reference
+    if reference is not None:
+        reference.name = _one_line(reference.name)
+    if isinstance(reference, otio.schema.ExternalReference):
+        reference.target_url = _one_line(reference.target_url)
+
+
+def _one_line(text: str) -> str:
+    return _BREAKS.sub(" ", text)
 
 
 def _plain_reel(clip: otio.schema.Clip) -> None:

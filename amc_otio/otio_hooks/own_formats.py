@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import opentimelineio as otio
@@ -13,6 +14,9 @@ from amc_otio.formats.write import write_timeline
 from amc_otio.otio_hooks.failing import as_otio_errors, say
 from amc_otio.timeline.guard import check_before_parsing
 from amc_otio.timeline.read import edit_rate
+
+_SIDECAR = re.compile("; the sidecar holds every join|the sidecar holds every join; ")
+"""What the writers say where something is not kept; an adapter has no sidecar."""
 
 
 def read_file(filepath: str, suffix: str) -> otio.core.SerializableObject:
@@ -33,5 +37,5 @@ def write_file(timeline: otio.core.SerializableObject, filepath: str, suffix: st
         if path.suffix.lower() != suffix:
             raise TimelineError(path, f"does not end in {suffix}", f"name it {path.stem}{suffix}")
         for note in write_timeline(timeline, path):
-            say(f"note: {note}")
+            say(f"note: {_SIDECAR.sub('', note)}")
         return filepath
