@@ -80,5 +80,12 @@ def _fcpxml() -> Reader:
     return read_all
 
 
+def _mlt() -> Reader:
+    from amc_otio.formats.mlt_read import read
+
+    return lambda path: [read(path)]
+
+
 # Here, since whoever reads a timeline has imported this first, and the timeline's room knows no format.
 register(".fcpxml", _fcpxml)
+register(".mlt", _mlt)

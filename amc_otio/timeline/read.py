@@ -32,7 +32,6 @@ _PACKAGES: Final = {
     "aaf": "otio-aaf-adapter",
     "edl": "otio-cmx3600-adapter",
     "xges": "otio-xges-adapter",
-    "mlt": "otio-mlt-adapter",
     "kdenlive": "otio-kdenlive-adapter",
     "ale": "otio-ale-adapter",
 }

@@ -80,10 +80,10 @@ def apply(
         gains = {file.edit_point: file.gain_db for file in bounces.files}
         notes += (*applied.edit_notes, *notes_of(applied.levels, gains), *bounces.notes)
         if files is None:
-            notes += rehearse(applied.timeline, output, loaded.rate)
+            notes = (*rehearse(applied.timeline, output, loaded.rate), *notes)
         else:
             with staged(applied.timeline, output, bounces.media, loaded.rate) as stage:
-                notes += stage.notes
+                notes = (*stage.notes, *notes)  # what is lost comes first
                 content = {
                     "format": "amc-otio sidecar",
                     "version": 1,

@@ -13,6 +13,7 @@ from amc_otio.errors import NoMatchError, UsageError
 from amc_otio.library.sources import holds_media
 from amc_otio.matching.media_table import MediaTable
 from amc_otio.media.locate import Locator
+from amc_otio.timeline.own_readers import own_suffixes
 from amc_otio.timeline.read import read_timeline
 
 
@@ -67,7 +68,7 @@ def gallery_paths(sources: Sources, media: MediaTable | None) -> tuple[Path, ...
                 "give --gallery, --map-path or --search-root",
             )
         return media.paths
-    suffixes = {f".{s}" for s in otio.adapters.suffixes_with_defined_adapters(read=True)}
+    suffixes = {f".{s}" for s in otio.adapters.suffixes_with_defined_adapters(read=True)} | own_suffixes()
     paths: list[Path] = []
     for path in sources.gallery:
         if path.suffix.lower() in suffixes and (path.is_file() or path.suffix.lower() == ".otiod"):
