@@ -837,7 +837,7 @@ MEDIAS = _group(
 
 GALLERIES = _group(
     "Galleries",
-    ("not there", "match edit.otio -o new.otio --gallery nowhere", NO_MATCH, ("nowhere", "does not exist", "give")),
+    ("not there", "match edit.otio -o new.otio --gallery nowhere", MEDIA, ("nowhere", "does not exist", "give")),
     (
         "an empty folder",
         "match edit.otio -o new.otio --gallery void",
@@ -873,7 +873,7 @@ GALLERIES = _group(
         ("other.otio", "holds no media file", "give"),
         {"prepare": lambda where: timeline("gone.wav").to_json_file(str(where / "other.otio"))},
     ),
-    ("not there, to index", "index nowhere --library lib", NO_MATCH, ("nowhere", "does not exist", "give")),
+    ("not there, to index", "index nowhere --library lib", MEDIA, ("nowhere", "does not exist", "give")),
     (
         "an empty folder, to index",
         "index void --library lib",

@@ -9,7 +9,7 @@ from typing import Any
 
 import opentimelineio as otio
 
-from amc_otio.errors import NoMatchError, UsageError
+from amc_otio.errors import MediaError, NoMatchError, UsageError
 from amc_otio.library.sources import holds_media
 from amc_otio.matching.media_table import MediaTable
 from amc_otio.media.locate import Locator
@@ -78,7 +78,7 @@ def gallery_paths(sources: Sources, media: MediaTable | None) -> tuple[Path, ...
         elif path.exists():
             paths.append(path)
         else:
-            raise NoMatchError(path, "does not exist", "give files, folders or timelines that do")
+            raise MediaError(path, "does not exist", "give files, folders or timelines that do")
     if not any(not path.is_dir() or holds_media(path) for path in paths):
         where = ", ".join(str(path) for path in sources.gallery)
         raise NoMatchError(where, "holds no media file", "give files, folders or timelines that do")
