@@ -4,7 +4,7 @@
 -- From 21.1 the free edition runs Lua only, without io, os.execute or require. So this script reads and writes nothing
 -- but through two calls of Resolve: Timeline:Export and MediaPool:ImportTimelineFromFile. What is to be done stands
 -- in the exported file's name; the result is looked for under a name that follows from it (amc_otio/resolve/exchange.py).
--- Plain Lua 5.1, which LuaJIT and Lua 5.4 run too; only documented calls of Resolve (scripting README 20.3.2).
+-- Plain Lua 5.1, which LuaJIT and Lua 5.4 run too; only documented calls of Resolve (its scripting README).
 
 local EXCHANGE = ""
 local ACTION = ""

@@ -143,7 +143,7 @@ def _write_and_read(timeline: otio.schema.Timeline, file: Path, target: Target, 
             path, f"the {path.suffix} adapter cannot write it ({reason})", "write .otio instead"
         ) from error
     form.check(timeline, read, path)
-    return (*notes, *what_was_lost(timeline, read, form, file, target))
+    return (*what_was_lost(timeline, read, form, file, target), *notes)
 
 
 def _sync(path: Path) -> None:
