@@ -29,6 +29,7 @@ ROOMS = (
     "workflow",
     "otio_hooks",
     "resolve",
+    "audition",
     "cli",
 )
 
@@ -50,6 +51,7 @@ MAY = {
     "evaluation": {"joining", "library", "representations", "media"},
     "otio_hooks": {"formats", "media", "proposals", "run_options", "timeline", "workflow"},
     "resolve": {"formats", "workflow", "proposals", "timeline", "library", "media", "bundled"},
+    "audition": {"formats", "joining", "matching", "media", "proposals", "representations", "timeline", "workflow"},
 }
 PLAIN = {"errors", "config", "codec", "environment"}
 
