@@ -118,7 +118,7 @@ CASES = {
     "MediaError": "index bad.wav --library lib",
     "LibraryError": "library info --library nowhere",
     "RepresentationError": "match edit.otio -o new.otio --representation magic",
-    "NoMatchError": "match edit.otio -o new.otio --gallery nowhere",
+    "NoMatchError": "match edit.otio -o new.otio --gallery sounds --at 01:00:59:00",
     "OutputError": "match edit.otio -o edit.otio --gallery sounds",
     "ProposalsError": "apply edit.otio set.csv -o new.otio",
 }
