@@ -1,0 +1,69 @@
+"""What the page may ask for of a proposals file's media: made when it is asked for, and kept while it fits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from amc_otio.audition.segments import Facts, Segments
+from amc_otio.audition.sound import matrix_of, segment_sound
+from amc_otio.audition.store import Lane, Store
+from amc_otio.errors import MediaError
+from amc_otio.media.probe import probe
+from amc_otio.proposals import Candidate, Proposal, Proposals
+
+LANES: Final = {
+    "sound": Lane(2, 32),
+    "joins": Lane(1, 64),
+    "pictures": Lane(1, 256),
+    "videos": Lane(1, 8),
+}
+"""Sound never waits for anything else: an editor who presses play hears it first."""
+
+
+def facts_of(path: str) -> Facts:
+    """What a file holds, as far as the page must know; a file that cannot be read has two channels and no pictures."""
+    try:
+        info = probe(Path(path))
+    except MediaError:
+        return Facts(2, False)
+    return Facts(sum(stream.channels for stream in info.streams) or 2, info.has_picture)
+
+
+class Material:
+    """Sounds and pictures of a proposals file's candidates; safe among threads.
+
+    What is unknown raises KeyError, what cannot be read `MediaError`, and `amc_otio.audition.store.Busy` says that too
+    much is asked for at once.
+
+    Parameters
+    ----------
+    proposals
+        Nothing but the files that they name is read.
+    """
+
+    def __init__(self, proposals: Proposals, store: Store | None = None) -> None:
+        self.proposals = proposals
+        self.segments = Segments(proposals, facts_of)
+        self._store = Store(LANES) if store is None else store
+
+    def segment(self, id_: str, later: bool = False) -> bytes:
+        """Sound and spectrogram of a segment as safetensors (`amc_otio.audition.sound.segment_sound`)."""
+        segment = self.segments[id_]
+        return self._store.get("sound", ("sound", id_), lambda: segment_sound(segment), later=later)
+
+    def matrix(self, number: int, rank: int, later: bool = False) -> bytes:
+        """Similarity matrix of a candidate as safetensors (`amc_otio.audition.sound.matrix_of`)."""
+        proposal, candidate = self.candidate(number, rank)
+        return self._store.get("joins", ("matrix", number, rank), lambda: matrix_of(proposal, candidate), later=later)
+
+    def candidate(self, number: int, rank: int) -> tuple[Proposal, Candidate]:
+        """The edit point and the candidate of two numbers, both from 1; KeyError for unknown ones."""
+        proposals = self.proposals.proposals
+        if not 1 <= number <= len(proposals):
+            raise KeyError(number)
+        proposal = proposals[number - 1]
+        for one in proposal.candidates:
+            if one.rank == rank:
+                return proposal, one
+        raise KeyError(rank)
