@@ -15,7 +15,6 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from importlib import resources
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol
 
@@ -31,6 +30,7 @@ from amc_otio.proposals.decisions import DECISIONS_FORMAT, DECISIONS_VERSION, De
 
 LARGEST: Final = 200_000_000
 """Bytes of a file that is written without being asked twice: a browser holds all of it in memory."""
+FOLDER: Final = Path(__file__).with_name("page")
 _ID: Final = re.compile(r"[0-9]+(\.[0-9]+)?\.(out|in|present)")
 _IMPORT: Final = re.compile(r'^((?:import|export)\b[^;"\']*?\bfrom\s+)"\./([a-z_]+\.js)";', re.MULTILINE)
 _NOT_ALONE: Final = re.compile(r"^\s*import\s*[\"']|\bimport\s*\(|\bimport\.meta\b|\baddModule\s*\(|\bnew Worker\b", re.M)
@@ -196,14 +196,18 @@ def read_tensors(data: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
 class Page:
     """The page's own files as the beginning and the end of the exported one.
 
+    Parameters
+    ----------
+    folder
+        Where they are.
+
     Raises
     ------
     ValueError
         When the page is of another form than this module knows: a file would be missing from it.
     """
 
-    def __init__(self) -> None:
-        folder = resources.files("amc_otio.audition") / "page"
+    def __init__(self, folder: Path = FOLDER) -> None:
         files = {one.name: one.read_text(encoding="utf-8") for one in folder.iterdir() if one.is_file()}
         modules = {name: files[name] for name in sorted(files) if name.endswith(".js")}
         imports = {f"amc/{name}": _address(alone(name, text, set(modules))) for name, text in modules.items()}
