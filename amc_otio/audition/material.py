@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Final
 
+from amc_otio.audition.joins import joins_of
+from amc_otio.audition.records import Meeting
 from amc_otio.audition.segments import Facts, Segments
 from amc_otio.audition.sound import matrix_of, segment_sound
 from amc_otio.audition.store import Lane, Store
 from amc_otio.errors import MediaError
 from amc_otio.media.probe import probe
 from amc_otio.proposals import Candidate, Proposal, Proposals
+from amc_otio.timeline.read import LoadedTimeline
+from amc_otio.workflow.rejoining import rejoiner
 
 LANES: Final = {
     "sound": Lane(2, 32),
@@ -40,10 +45,16 @@ class Material:
     ----------
     proposals
         Nothing but the files that they name is read.
+    edit
+        The timeline that they were made for, read or not; None is where it was then. It is read when a join is first
+        asked for by another method.
     """
 
-    def __init__(self, proposals: Proposals, store: Store | None = None) -> None:
+    def __init__(
+        self, proposals: Proposals, edit: Path | LoadedTimeline | None = None, store: Store | None = None
+    ) -> None:
         self.proposals = proposals
+        self._rejoiner = cache(lambda: rejoiner(proposals, edit))
         self.segments = Segments(proposals, facts_of)
         self._store = Store(LANES) if store is None else store
 
@@ -57,6 +68,21 @@ class Material:
         proposal, candidate = self.candidate(number, rank)
         return self._store.get("joins", ("matrix", number, rank), lambda: matrix_of(proposal, candidate), later=later)
 
+    def joins(self, number: int, rank: int, later: bool = False) -> dict[str, Meeting | str]:
+        """Meetings of a candidate by every method, or refusals in words (`amc_otio.audition.joins.joins_of`).
+
+        Raises
+        ------
+        AmcError
+            When none can be found anew: the timeline or a file is gone or was changed.
+        """
+        proposal, candidate = self.candidate(number, rank)
+
+        def make() -> dict[str, Meeting | str]:
+            return joins_of(self._rejoiner(), proposal, candidate)
+
+        return self._store.get("joins", ("joins", number, rank), make, _size_of_joins, later)
+
     def candidate(self, number: int, rank: int) -> tuple[Proposal, Candidate]:
         """The edit point and the candidate of two numbers, both from 1; KeyError for unknown ones."""
         proposals = self.proposals.proposals
@@ -67,3 +93,8 @@ class Material:
             if one.rank == rank:
                 return proposal, one
         raise KeyError(rank)
+
+
+def _size_of_joins(joins: dict[str, Meeting | str]) -> int:
+    """About so many bytes."""
+    return 2000 * len(joins)

@@ -145,12 +145,13 @@ def apply(arguments: argparse.Namespace) -> int:
 def preview(arguments: argparse.Namespace) -> int:
     """``amc-otio preview``."""
     from amc_otio.proposals import decided, read_decisions, read_proposals
+    from amc_otio.workflow.rejoining import rejoin_for
 
     console = console_of(arguments)
     proposals = read_proposals(arguments.proposals)
     choices = choices_of(arguments.choose)
     if arguments.decisions is not None:
-        proposals, choices = decided(proposals, read_decisions(arguments.decisions))
+        proposals, choices = decided(proposals, read_decisions(arguments.decisions), rejoin_for(proposals))
     if choices is None:
         choices = {n: 1 for n, p in enumerate(proposals.proposals, 1) if p.candidates}
     files, problems = _render(proposals.chosen(choices), arguments.output, arguments.force)

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Protocol
 
 import opentimelineio as otio
 
 from amc_otio.errors import MediaError
-from amc_otio.media.locate import Locator
 from amc_otio.media.probe import MediaInfo, probe
 from amc_otio.proposals import MediaRecord
 from amc_otio.timeline.bounce_track import bounce_label
 from amc_otio.timeline.rational import TimeRange, exact_rate, from_seconds, seconds
+
+
+class Locates(Protocol):
+    """Finds the file of a reference, as `amc_otio.media.locate.Locator` does."""
+
+    def locate(self, target_url: str, *, duration_s: float | None = None, start_s: float | None = None) -> Path:
+        """Return its path; `MediaError` when it is not there."""
 
 
 class MediaTable:
@@ -28,7 +35,7 @@ class MediaTable:
         The timeline's frame rate, in which sound without picture is counted.
     """
 
-    def __init__(self, timeline: otio.schema.Timeline, locator: Locator, rate: Fraction) -> None:
+    def __init__(self, timeline: otio.schema.Timeline, locator: Locates, rate: Fraction) -> None:
         self._locator = locator
         self._rate = rate
         self._found: dict[str, Path | MediaError] = {}

@@ -4,50 +4,29 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from amc_otio.config import ANALYSIS_RATE, EditSettings, Settings
+from amc_otio.config import ANALYSIS_RATE
 from amc_otio.errors import MediaError
-from amc_otio.joining.analysis import WINDOW, Analysis, analyse
-from amc_otio.joining.bounds import Bounds
-from amc_otio.joining.join import Join, find_join
+from amc_otio.joining.analysis import analyse
 from amc_otio.matching import duplicates
+from amc_otio.matching.candidate import candidate_of
 from amc_otio.matching.duplicates import Stretch, Template, make_stretch, make_template, same_recording
-from amc_otio.matching.geometry import Shortfall, bounds_for, record_length, shortfall
-from amc_otio.matching.grid import frame_grid
+from amc_otio.matching.geometry import Shortfall
 from amc_otio.matching.hits import Hit
+from amc_otio.matching.joined import Place, join_window, window_of
 from amc_otio.matching.query import Query, Sound, read_at, read_window
-from amc_otio.matching.rerank import Comparison, Ear, rerank, score
+from amc_otio.matching.rerank import Ear, rerank
 from amc_otio.media.decode import decode_mono
-from amc_otio.proposals import Candidate, MediaRecord, Refusal, Scores
-from amc_otio.timeline.slots import Slot
+from amc_otio.proposals import Candidate, MediaRecord, Refusal
 
 MAX_REFUSALS: Final = 50
 """Refusals kept with a proposal; the rest are counted by reason."""
-
-
-_ANOTHER_POINT_MS: Final = 60
-"""Beyond a frame and a hop the grid did not move the point that Max-SS found on its own hop: it found another."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """What one edit point asks of a match: its slot, the timeline's rate and the settings."""
-
-    slot: Slot
-    rate: Fraction
-    settings: Settings
-
-    @property
-    def reach(self) -> int:
-        """Samples beyond the two windows in which a point is looked for too."""
-        return round(self.settings.join.search_s * ANALYSIS_RATE)
 
 
 @dataclass(frozen=True)
@@ -153,125 +132,26 @@ def _candidate(
         media = media_of(hit.path)
     except MediaError as error:
         return Shortfall(error.reason, None)
-    settings = place.settings
-    length = round(media.duration * ANALYSIS_RATE)
-    min_remaining = round(settings.match.min_remaining_s * ANALYSIS_RATE)
-    own = hit.content_key == query_key
-    reach = 0 if own else place.reach
-    bounds = bounds_for(
-        place.slot, settings.edit, place.rate, query.outgoing, hit.start, hit.valid, length, min_remaining, reach
-    )
-    if own:
-        # Beyond the two windows the outgoing clip's own source would meet itself, where nothing is cut at all.
-        first, last = max(bounds.outgoing_from, 0), min(bounds.outgoing_to, WINDOW)
-        bounds = replace(bounds, outgoing_from=first, outgoing_to=last)
-    grid = frame_grid(media.rate, Fraction(-hit.start), WINDOW, reach)
-    if not bounds.allowed(query.grid.samples, grid.samples).any():
-        return shortfall(bounds, place.slot, settings.edit, place.rate, query.grid.samples, grid.samples)
+    threshold = place.settings.match.near_duplicate
+    incoming = window_of(query, media, hit.start, hit.valid, hit.content_key == query_key, place)
+    if not incoming.bounds.allowed(query.grid.samples, incoming.grid.samples).any():
+        return incoming.shortfall(query, place)
+    reach = incoming.reach
     try:
         samples = ear.read(hit)
-        twin = _twin(query, query_key, hit, kept, settings.match.near_duplicate)
+        twin = _twin(query, query_key, hit, kept, threshold)
         around = read_window(Sound(hit.path, 0, None), hit.start, reach) if reach and twin is None else samples
     except MediaError as error:
         return Shortfall(error.reason, None)
     if twin is not None:
         return Shortfall(twin, None)
-    side = analyse(around, grid.samples, reach)
-    found = join_at(query, side, bounds, place)
-    if found is None:
-        return shortfall(bounds, place.slot, settings.edit, place.rate, query.grid.samples, grid.samples)
-    in_offset = grid.time_at(found.in_point)
-    shift = query.grid.time_at(found.out_point)
-    duration = record_length(
-        place.slot, settings.edit, place.rate, shift, media.duration - in_offset, Fraction(min_remaining, ANALYSIS_RATE)
-    )
-    if isinstance(duration, Shortfall):
-        return duration
-    if duration is not None:
-        end = found.out_point + int((duration - _busy(place.slot, settings.edit, shift, duration)) * ANALYSIS_RATE)
-        bounds = replace(bounds, record_end=end if bounds.record_end is None else min(end, bounds.record_end))
-        found = _inside_shot(query, side, bounds, place, found)
+    joined = join_window(query, incoming, analyse(around, incoming.grid.samples, reach), place)
+    if isinstance(joined, Shortfall):
+        return joined
+    length = round(media.duration * ANALYSIS_RATE)
     kept.append(_keep(Sound(hit.path, length, None), hit.start, hit.content_key, hit.vector))
     heard = ear.compare(samples, hit.loudness)
-    return candidate_of(query, hit, heard, media, found, bounds, shift, in_offset, duration, place, rank)
-
-
-def _inside_shot(query: Query, incoming: Analysis, bounds: Bounds, place: Place, found: Join) -> Join:
-    """The join at the same points, with a fade and a glide that end inside the retrieved shot."""
-    room = bounds.room(found.out_point, found.in_point)
-    if found.fade_after <= room.after and found.fade_after + found.glide <= room.incoming_after:
-        return found
-    here = replace(
-        bounds,
-        outgoing_from=found.out_point,
-        outgoing_to=found.out_point,
-        incoming_from=found.in_point,
-        incoming_to=found.in_point,
-    )
-    shorter = join_at(query, incoming, here, place)
-    return found if shorter is None else replace(shorter, exact_out=found.exact_out, exact_in=found.exact_in)
-
-
-def _busy(slot: Slot, edit: EditSettings, shift: Fraction, length: Fraction) -> Fraction:
-    """How much of the retrieved shot's tail a later transition uses."""
-    meets = edit.ripple or (slot.incoming is not None and length == slot.incoming - shift)
-    return slot.incoming_busy if edit.mode == "replace" and meets else Fraction(0)
-
-
-def join_at(query: Query, incoming: Analysis, bounds: Bounds, place: Place) -> Join | None:
-    """The join of a query and a match, by the chosen method."""
-    settings = place.settings.join
-    if place.settings.edit.mode == "insert":
-        # A fade may not outlast the inserted shot.
-        settings = replace(settings, max_fade_s=min(settings.max_fade_s, place.settings.edit.length_s))
-    return find_join(query.analysis, incoming, bounds, settings)
-
-
-def candidate_of(
-    query: Query,
-    hit: Hit,
-    heard: Comparison,
-    media: MediaRecord,
-    join: Join,
-    bounds: Bounds,
-    shift: Fraction,
-    in_offset: Fraction,
-    duration: Fraction | None,
-    place: Place,
-    rank: int,
-    in_shift: Fraction = Fraction(0),
-) -> Candidate:
-    """Put a candidate together."""
-    room = bounds.room(join.out_point, join.in_point)
-    frame = Fraction(ANALYSIS_RATE) / place.rate
-    scores = Scores(
-        similarity=hit.similarity,
-        score=score(hit.similarity, heard, place.settings.match),
-        timbre=heard.timbre,
-        pitch=heard.pitch,
-        rhythm=heard.rhythm,
-        loudness=heard.loudness,
-        level_step_lu=round(hit.loudness - query.loudness, 2),
-        level_step_db=round(join.level_step_db, 2),
-        spectral_step_db=round(join.spectral_step_db, 2),
-        head_handle_frames=int(max(0, room.incoming_before) / frame),
-        tail_handle_frames=int(max(0, room.outgoing_after) / frame),
-    )
-    return Candidate(
-        rank=rank,
-        media=media,
-        window_start=hit.start,
-        query_start=query.start,
-        edit_point=query.outgoing.edit_point,
-        join=join,
-        cut_shift=shift,
-        in_time=media.start + in_offset,
-        in_shift=in_shift,
-        length=duration,
-        room=room,
-        scores=scores,
-        reasons=_reasons(scores, join, heard),
-    )
+    return candidate_of(query, hit, heard, incoming, joined, place, rank)
 
 
 def _twin(query: Query, query_key: str, hit: Hit, kept: list[_Kept], threshold: float) -> str | None:
@@ -300,33 +180,3 @@ def _twin(query: Query, query_key: str, hit: Hit, kept: list[_Kept], threshold: 
                 "is the outgoing sound itself, in another file" if own else f"is the same recording as {earlier.name}"
             )
     return None
-
-
-def _reasons(scores: Scores, join: Join, heard: Comparison) -> tuple[str, ...]:
-    """What an editor would want to know, in words."""
-    reasons = [f"similarity {scores.similarity:.3f}"]
-    if scores.score != scores.similarity:
-        reasons.append(f"score {scores.score:.3f}")
-    level = scores.level_step_lu
-    if abs(level) < 1.0:
-        reasons.append("as loud as the outgoing sound")
-    else:
-        reasons.append(f"{abs(level):.1f} LU {'louder' if level > 0 else 'quieter'}")
-    reasons += heard.reasons
-    reasons.append(f"at the join: level {join.level_step_db:+.1f} dB, spectrum {join.spectral_step_db:.1f} dB apart")
-    if join.gain_db:
-        reasons.append(f"level matched by {join.gain_db:+.1f} dB over the fade")
-    if join.slip:
-        reasons.append(
-            f"a bounce enters the sound {1000 * abs(join.slip) / ANALYSIS_RATE:.1f} ms "
-            f"{'later' if join.slip > 0 else 'earlier'}, where the waveforms agree"
-        )
-    reasons.append(f"handles {scores.head_handle_frames} and {scores.tail_handle_frames} frames")
-    if join.clamped_by:
-        reasons.append(f"fade limited by the {' and the '.join(join.clamped_by)}")
-    moved = max(abs(ms) for ms in join.moved_ms)
-    if moved > _ANOTHER_POINT_MS:
-        reasons.append(f"cut on frames; between them the best point lies {moved:.0f} ms away")
-    elif moved >= 0.5 and not join.slip:
-        reasons.append(f"the frame grid moved the join by {moved:.0f} ms")
-    return tuple(reasons)

@@ -1,12 +1,13 @@
 """From decisions to what ``apply`` cuts: the chosen candidates, with their joins as the editor changed them.
 
-A nudge, the length of a fade and its law are carried out here, within what the handles hold. Another method would
-find the join anew from the sound, which is not read here: it is refused. Nothing is clamped: what cannot be carried
+Another method finds the join anew from the sound, which is not read here: what does is passed in. Then a nudge, the
+length of a fade and its law are carried out, within what the handles hold. Nothing is clamped: what cannot be carried
 out as it was decided is an error.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 
@@ -14,11 +15,21 @@ from amc_otio.config import ANALYSIS_RATE
 from amc_otio.errors import NoMatchError, ProposalsError
 from amc_otio.joining.fades import Room, place
 from amc_otio.proposals.decisions import Decision, Decisions, check_belongs
-from amc_otio.proposals.records import Candidate, Proposals
+from amc_otio.proposals.records import Candidate, Proposal, Proposals
+
+Rejoin = Callable[[Proposal, Candidate, str], Candidate]
+"""Finds a candidate's join anew by another method (`amc_otio.workflow.rejoining.rejoin_for`)."""
 
 
-def decided(proposals: Proposals, decisions: Decisions) -> tuple[Proposals, dict[int, int]]:
+def decided(
+    proposals: Proposals, decisions: Decisions, rejoin: Rejoin | None = None
+) -> tuple[Proposals, dict[int, int]]:
     """Return the proposals with the decided joins, and what of them is chosen.
+
+    Parameters
+    ----------
+    rejoin
+        Carries out a method that is not the one by which the candidate was proposed; None refuses it.
 
     Returns
     -------
@@ -34,6 +45,8 @@ def decided(proposals: Proposals, decisions: Decisions) -> tuple[Proposals, dict
         point.
     NoMatchError
         When nothing is chosen.
+    MediaError
+        When a join is found anew and a file cannot be read any more.
     """
     check_belongs(decisions, proposals)
     by_point = {one.point: one for one in decisions.decisions if one.state == "chosen"}
@@ -50,15 +63,29 @@ def decided(proposals: Proposals, decisions: Decisions) -> tuple[Proposals, dict
             continue
         choices[index + 1] = one.rank
         candidates = tuple(
-            changed(candidate, one, proposals.timeline.rate) if candidate.rank == one.rank else candidate
+            changed(_by_method(proposal, candidate, one, rejoin), one, proposals.timeline.rate)
+            if candidate.rank == one.rank
+            else candidate
             for candidate in proposal.candidates
         )
         made[index] = replace(proposal, candidates=candidates)
     return replace(proposals, proposals=tuple(made)), choices
 
 
+def _by_method(proposal: Proposal, candidate: Candidate, decision: Decision, rejoin: Rejoin | None) -> Candidate:
+    """The candidate by the decided method; as it is where that is its own, or nothing finds it anew."""
+    if rejoin is None or decision.method in (None, candidate.join.method):
+        return candidate
+    assert decision.method is not None
+    try:
+        made = rejoin(proposal, candidate, decision.method)
+    except NoMatchError as error:
+        raise _refused(decision, f"{error.thing}: {error.reason}", error.remedy) from error
+    return replace(made, reasons=(*made.reasons, f"joined by {decision.method}, chosen by hand"))
+
+
 def changed(candidate: Candidate, decision: Decision, rate: Fraction) -> Candidate:
-    """Return a candidate with its join as it was decided.
+    """Return a candidate with its join as it was decided, found by the decided method already.
 
     Parameters
     ----------

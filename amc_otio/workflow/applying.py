@@ -17,6 +17,7 @@ from amc_otio.timeline.level_match import notes_of
 from amc_otio.timeline.read import read_timeline
 from amc_otio.timeline.write import sidecar_path, stamp, write_json
 from amc_otio.workflow.cutting import Change, cut_in, run_of
+from amc_otio.workflow.rejoining import rejoin_for
 
 _log = logging.getLogger(__name__)
 
@@ -63,9 +64,9 @@ def apply(
     """
     began = time.monotonic()
     check_output(output, edit, force)
-    if isinstance(choices, Decisions):
-        proposals, choices = decided(proposals, choices)
     loaded = read_timeline(edit, name=proposals.timeline.name or None, rate=proposals.timeline.rate)
+    if isinstance(choices, Decisions):
+        proposals, choices = decided(proposals, choices, rejoin_for(proposals, loaded))
     cut = cut_in(loaded, proposals, output, choices)
     applied, notes = cut.applied, cut.notes
     made = cut.chosen if bounce else ()
