@@ -1,0 +1,228 @@
+// The two sounds around the join on one time axis: the outgoing one above, the incoming one below. What is heard is
+// bright and drawn with the gain that it is heard with; the rest of both sounds is dim.
+
+import { gains, levelEnvelope } from "./fades.js";
+import { Picture, axis, hairline, lanes, ruler, signed, span, write } from "./drawing.js";
+import { columns } from "./peaks.js";
+import { RATE } from "./rational.js";
+
+/** How much of a lane the loudest sample fills, and the loudest gain that may be used to get there (30 dB). */
+const FILLED = 0.92;
+const MOST_ZOOM = 10 ** (30 / 20);
+
+/**
+ * A waveform that is drawn once and then followed by the playhead.
+ *
+ * @param {HTMLCanvasElement} canvas laid out by CSS
+ * @returns {{setData: function(object): void, draw: function(?number=, ?number=): void, secondsAt: function(number):
+ *   number}} `setData` takes a scene; `draw` the playhead's and the pointer's place in seconds from the join, null for
+ *   none; `secondsAt` gives the seconds at CSS pixels from the left edge
+ */
+export function makeWaveform(canvas) {
+  return followed(canvas, paintWaveform);
+}
+
+/**
+ * Draw everything in one go.
+ *
+ * @param {HTMLCanvasElement} canvas laid out by CSS
+ * @param {Scene} scene @typedef {{out: Segment, in: ?Segment, meeting: object, from: number, to: number,
+ *   colours: Colours, label?: string, names?: {out: string, in: string}, position?: ?number, hover?: ?number}} Scene
+ *   segments as the source gives them; `from`, `to`, `position` and `hover` in seconds from the join; `label` names the
+ *   join on the ruler (its timecode), `names` the lanes
+ */
+export function drawWaveform(canvas, scene) {
+  const wave = makeWaveform(canvas);
+  wave.setData(scene);
+  wave.draw(scene.position, scene.hover);
+}
+
+/** The same for any picture on this time axis. @param {HTMLCanvasElement} canvas @param {function(object, Scene)} paint */
+export function followed(canvas, paint) {
+  let scene = null;
+  const picture = new Picture(canvas, (on) => paint(on, scene));
+  const time = () => axis(scene.from, scene.to, canvas.clientWidth);
+  return {
+    setData(data) {
+      scene = data;
+      picture.invalidate();
+    },
+    draw(position = null, hover = null) {
+      if (!scene) return;
+      const { x } = time();
+      const marks = [];
+      if (hover !== null) marks.push({ x: x(hover), colour: scene.colours.muted, text: `${signed(hover, 3)} s` });
+      if (position !== null) marks.push({ x: x(position), colour: scene.colours.playhead, handle: true });
+      picture.draw(marks);
+    },
+    secondsAt: (x) => (scene ? time().seconds(x) : 0),
+  };
+}
+
+/**
+ * The drawing in a sentence, for those who do not see it.
+ *
+ * @param {{meeting: object, from: number, to: number, out: Segment, in: ?Segment}} scene
+ * @returns {string}
+ */
+export function describe({ meeting, from, to, out, in: coming }) {
+  const { fade_before: before, fade_after: after, law, gain_db: gain, glide } = meeting;
+  const fade = before + after;
+  const heard = `Two waveforms from ${signed(from)} to ${signed(to)} s around the join`;
+  const cut = "a plain cut";
+  const spread = `a fade of ${span(fade / RATE)}, ${span(before / RATE)} of it before the join, ${law.replace("-", " ")}`;
+  const turned = gain
+    ? `; the incoming sound is turned ${gain > 0 ? "up" : "down"} by ${Math.abs(gain).toFixed(1)} dB` +
+      (glide ? `, returning within ${span(glide / RATE)}` : "")
+    : "";
+  const levels = [
+    ["the outgoing sound", level(out, meeting.out_at - 0.15 * RATE, meeting.out_at)],
+    ["the incoming one", coming && level(coming, meeting.in_at, meeting.in_at + 0.15 * RATE)],
+  ].filter(([, db]) => db !== null && db !== undefined);
+  const loud = levels.map(([name, db]) => `${name} is at ${db.toFixed(0)} dBFS`.replace("-", "−")).join(", ");
+  return `${heard}: ${fade ? spread : cut}${turned}. In the 150 ms beside the join ${loud}.`;
+}
+
+// RMS in dB, 0 is full scale, -120 at least; null where the segment holds nothing.
+function level(segment, from, to) {
+  const { power } = columns(segment, from - segment.first, to - from, 1);
+  return Number.isNaN(power[0]) ? null : 10 * Math.log10(Math.max(power[0], 1e-12));
+}
+
+function paintWaveform(on, scene) {
+  const { meeting, colours } = scene;
+  const { context, width, height, ratio } = on;
+  const time = axis(scene.from, scene.to, width);
+  const lane = lanes(height);
+  const before = -meeting.fade_before / RATE;
+  const after = meeting.fade_after / RATE;
+  const perColumn = ((scene.to - scene.from) * RATE) / context.canvas.width;
+  const count = context.canvas.width;
+  const sounds = [
+    { key: "out", at: meeting.out_at, gain: outgoingGain(meeting) },
+    { key: "in", at: meeting.in_at, gain: incomingGain(meeting) },
+  ].filter(({ key }) => scene[key]);
+  for (const sound of sounds) {
+    const segment = scene[sound.key];
+    sound.columns = columns(segment, sound.at + scene.from * RATE - segment.first, perColumn, count);
+  }
+  const zoom = zoomFor(sounds.map((sound) => sound.columns));
+
+  tint(context, colours.join, 0.07, time.x(before), lane.out.top, time.x(after) - time.x(before), height);
+  for (const { key, gain, columns: shape } of sounds) {
+    const { top, height: tall } = lane[key];
+    const middle = top + tall / 2;
+    hairline(on, colours.line, 0, middle, width, middle);
+    const gainAt = (i) => gain((scene.from + (i + 0.5) / (count / (scene.to - scene.from))) * RATE);
+    const unit = { middle, scale: (zoom * tall) / 2, thin: 0.5 / ratio, step: 1 / ratio };
+    context.fillStyle = colours[key];
+    context.globalAlpha = 0.22;
+    fillShape(context, shape, unit, () => 1, false);
+    context.globalAlpha = 0.5;
+    fillShape(context, shape, unit, gainAt, false);
+    context.globalAlpha = 1;
+    fillShape(context, shape, unit, gainAt, true);
+  }
+  for (const [key, tall] of Object.entries(lane)) {
+    if (scene.names?.[key]) write(context, scene.names[key], 8, tall.top + 10, colours[key]);
+  }
+  hairline(on, colours.line, 0, lane.in.top - 1, width, lane.in.top - 1);
+  curves(on, time, lane, scene);
+  hairline(on, colours.join, time.x(0), RULERLESS, time.x(0), height);
+  ruler(on, time, { colours, fade: [before, after], label: scene.label });
+  if (sounds.length) write(context, fullHeight(zoom), width - 8, lane.out.top + 10, colours.muted, "right");
+}
+
+const RULERLESS = 16;
+
+function fullHeight(zoom) {
+  const db = -20 * Math.log10(zoom);
+  return `full height ${signed(db, 1).replace("+", "")} dBFS`;
+}
+
+function zoomFor(all) {
+  let peak = 0;
+  for (const { low, high } of all) {
+    for (let i = 0; i < low.length; i++) {
+      if (high[i] > peak) peak = high[i];
+      if (-low[i] > peak) peak = -low[i];
+    }
+  }
+  return Math.min(FILLED / Math.max(peak, 1e-9), MOST_ZOOM);
+}
+
+// The area between the lowest and the highest samples, or within the RMS; broken where there is no sound.
+function fillShape(context, { low, high, power }, { middle, scale, thin, step }, gainAt, inner) {
+  context.beginPath();
+  const count = low.length;
+  for (let i = 0; i < count; i++) {
+    if (Number.isNaN(low[i])) continue;
+    let end = i;
+    const edges = [];
+    while (end < count && !Number.isNaN(low[end])) {
+      const gain = gainAt(end);
+      if (gain === 0) break;
+      const rms = inner ? Math.sqrt(power[end]) : 0;
+      edges.push(
+        gain * (inner ? Math.min(rms, high[end]) : high[end]) * scale + thin,
+        gain * (inner ? Math.max(-rms, low[end]) : low[end]) * scale - thin,
+      );
+      end++;
+    }
+    for (let j = i; j < end; j++) context.lineTo((j + 0.5) * step, middle - edges[2 * (j - i)]);
+    for (let j = end - 1; j >= i; j--) context.lineTo((j + 0.5) * step, middle - edges[2 * (j - i) + 1]);
+    if (end > i) {
+      context.closePath();
+      context.moveTo((end + 0.5) * step, middle);
+      i = end;
+    }
+  }
+  context.fill();
+}
+
+// Gain of the outgoing sound at so many samples from the join.
+function outgoingGain({ fade_before: before, fade_after: after, law }) {
+  const [out] = gains(before + after, law);
+  return (t) => (t < -before ? 1 : t >= after ? 0 : out[Math.min(out.length - 1, Math.floor(t + before))]);
+}
+
+function incomingGain(meeting) {
+  const { fade_before: before, fade_after: after, law } = meeting;
+  const fade = before + after;
+  const [, coming] = gains(fade, law);
+  const turned = levelEnvelope(meeting, fade + meeting.glide);
+  return (t) => {
+    const i = Math.floor(t + before);
+    if (t < -before) return 0;
+    return (i < fade ? coming[i] : 1) * (i < turned.length ? turned[i] : 1);
+  };
+}
+
+// The gains of the fade over each lane, from its top (1) to its bottom (0).
+function curves({ context }, time, lane, { meeting, colours }) {
+  const fade = meeting.fade_before + meeting.fade_after;
+  if (fade === 0) return;
+  const left = time.x(-meeting.fade_before / RATE);
+  const right = time.x(meeting.fade_after / RATE);
+  const points = Math.max(2, Math.ceil(right - left));
+  const laws = gains(points, meeting.law);
+  context.strokeStyle = colours.text;
+  context.lineWidth = 1;
+  context.globalAlpha = 0.75;
+  for (const [i, { top, height }] of [lane.out, lane.in].entries()) {
+    const y = (gain) => top + 1.5 + (height - 3) * (1 - gain);
+    context.beginPath();
+    context.moveTo(left, y(i === 0 ? 1 : 0));
+    laws[i].forEach((gain, j) => context.lineTo(left + ((j + 0.5) * (right - left)) / points, y(gain)));
+    context.lineTo(right, y(i === 0 ? 0 : 1));
+    context.stroke();
+  }
+  context.globalAlpha = 1;
+}
+
+function tint(context, colour, alpha, x, y, width, height) {
+  context.globalAlpha = alpha;
+  context.fillStyle = colour;
+  context.fillRect(x, y, width, height);
+  context.globalAlpha = 1;
+}

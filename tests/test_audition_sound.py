@@ -1,0 +1,348 @@
+"""The page's sound in a real Chromium: joins as Python makes them, players without gaps, drawings that show the join."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from browser import serve_folder
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from amc_otio.audition.records import Meeting
+from amc_otio.codec import encode
+from amc_otio.errors import ProposalsError
+from amc_otio.joining.fades import Blend, Room, gains, level_envelope, place
+from amc_otio.joining.join import Join
+from amc_otio.joining.render import blend, to_channels
+from amc_otio.proposals.decided import changed
+from amc_otio.proposals.decisions import Decision
+from amc_otio.proposals.records import Candidate, MediaRecord, Scores
+
+PAGE = Path(__file__).resolve().parent.parent / "amc_otio" / "audition" / "page"
+RATES = [Fraction(24), Fraction(25), Fraction(24000, 1001), Fraction(30000, 1001), Fraction(60000, 1001), Fraction(50)]
+SLOW = settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with serve_folder(PAGE) as url:
+        yield url
+
+
+@pytest.fixture
+def page(context: Any, address: str) -> Any:
+    """An empty page from which the page's modules can be imported."""
+    context.route(
+        address + "/",
+        lambda route: route.fulfill(body="<!doctype html><title>t</title>", content_type="text/html"),
+    )
+    opened = context.new_page()
+    opened.goto(address + "/")
+    return opened
+
+
+ROOMS = st.builds(Room, *[st.integers(0, 200_000)] * 4) | st.builds(Room, *[st.integers(0, 3000)] * 4)
+
+
+@st.composite
+def adjustments(draw: st.DrawFn) -> dict[str, Any]:
+    """A candidate's join as it may be, and changes that may or may not be carried out."""
+    rate = draw(st.sampled_from(RATES))
+    room = draw(ROOMS)
+    sides = [st.integers(0, min(side, 30_000)) for side in (room.before, room.after)]
+    frames = draw(st.none() | st.integers(1, 200))
+    fraction = st.fractions(0, 10, max_denominator=48_000)
+    sixteenths = st.integers(0, 64).map(lambda n: Fraction(n, 16))
+    return {
+        "rate": rate,
+        "room": room,
+        "out_at": draw(st.integers(0, 10**9)),
+        "in_at": draw(st.integers(0, 10**9)),
+        "fade": (draw(sides[0]), draw(sides[1])),
+        "law": draw(st.sampled_from(["equal-power", "equal-gain"])),
+        "gain_db": draw(st.floats(-12, 12)),
+        "glide": draw(st.integers(0, 100_000)),
+        "slip": draw(st.just(0) | st.integers(-200, 200)),
+        "length": None if frames is None else frames / rate,
+        "nudge": draw(st.just(0) | st.integers(-6, 6) | st.integers(-300, 300)),
+        "fade_length": draw(st.none() | fraction | sixteenths | st.fractions(0, 1, max_denominator=200)),
+        "fade_law": draw(st.none() | st.sampled_from(["equal-power", "equal-gain"])),
+    }
+
+
+def candidate_of(one: dict[str, Any]) -> Candidate:
+    """The Python side's record of an adjustment's join."""
+    media = MediaRecord("a.wav", "a.wav", "a", Fraction(0), Fraction(10), Fraction(24), False, 2)
+    join = Join(
+        "fitted",
+        one["out_at"],
+        one["in_at"],
+        one["out_at"],
+        one["in_at"],
+        *one["fade"],
+        one["law"],
+        one["slip"],
+        one["gain_db"],
+        one["glide"],
+        None,
+        (),
+        0.0,
+        0.0,
+    )
+    scores = Scores(*[0.5] * 9, 0, 0)
+    zero = Fraction(0)
+    return Candidate(1, media, 0, 0, 0, join, zero, zero, zero, one["length"], one["room"], scores, ())
+
+
+def meeting_of(candidate: Candidate) -> dict[str, Any]:
+    """What the page is told of a candidate's join."""
+    join, length = candidate.join, candidate.length
+    return encode(
+        Meeting(
+            join.method,
+            join.out_point,
+            join.in_point,
+            join.fade_before,
+            join.fade_after,
+            join.fade_law,
+            join.gain_db,
+            join.glide,
+            join.slip,
+            candidate.room,
+            None if length is None else round(length * 48000),
+            (0.0, 0.0),
+        )
+    )
+
+
+@SLOW
+@given(batch=st.lists(adjustments(), min_size=60, max_size=60))
+def test_an_adjusted_join_is_the_one_that_is_cut_and_refusals_agree_word_by_word(
+    page: Any, batch: list[dict[str, Any]]
+):
+    asked, wanted = [], []
+    for one in batch:
+        candidate = candidate_of(one)
+        decision = Decision("p", "chosen", 1, one["nudge"], one["fade_length"], one["fade_law"])
+        asked.append([meeting_of(candidate), encode(decision), encode(one["rate"])])
+        try:
+            wanted.append({"meeting": meeting_of(changed(candidate, decision, one["rate"]))})
+        except ProposalsError as error:
+            wanted.append({"refusal": {"reason": error.reason, "remedy": error.remedy}})
+    found = page.evaluate(
+        """async (cases) => {
+          const { adjusted } = await import("/meeting.js");
+          return cases.map((one) => adjusted(...one));
+        }""",
+        asked,
+    )
+    for mine, theirs in zip(found, wanted, strict=True):
+        # The page knows the shot's length to the sample, the cut knows it exactly.
+        for each in (mine, theirs):
+            if "meeting" in each and each["meeting"]["length"] is not None:
+                each["length"] = each["meeting"].pop("length")
+        assert mine.pop("length", 0) == pytest.approx(theirs.pop("length", 0), abs=1)
+        assert mine == theirs
+
+
+@SLOW
+@given(batch=st.lists(adjustments(), min_size=30, max_size=30))
+def test_the_limits_are_the_last_that_can_be_carried_out(page: Any, batch: list[dict[str, Any]]):
+    asked = [[meeting_of(candidate_of(one)), encode(one["rate"])] for one in batch]
+    found = page.evaluate(
+        """async (cases) => {
+          const { adjusted, limits } = await import("/meeting.js");
+          return cases.map(([meeting, rate]) => {
+            const { nudge, longestFade } = limits(meeting, rate);
+            const can = (decision) => "meeting" in adjusted(meeting, decision, rate);
+            const fade = (samples) => ({ nudge_frames: 0, fade_length: `${samples}/48000` });
+            return {
+              inside: [can({ nudge_frames: nudge[0] }), can({ nudge_frames: nudge[1] }), can(fade(longestFade))],
+              outside: [
+                nudge[0] > -10000 && can({ nudge_frames: nudge[0] - 1 }),
+                nudge[1] < 10000 && can({ nudge_frames: nudge[1] + 1 }),
+                longestFade < 480000 && can(fade(longestFade + 1)),
+              ],
+            };
+          });
+        }""",
+        asked,
+    )
+    for one in found:
+        assert one == {"inside": [True] * 3, "outside": [False] * 3}
+
+
+@SLOW
+@given(
+    batch=st.lists(
+        st.tuples(st.floats(0, 200_000) | st.integers(0, 9).map(lambda n: n + 0.5), st.integers(0, 100_000), ROOMS),
+        min_size=60,
+        max_size=60,
+    )
+)
+def test_fades_are_placed_alike(page: Any, batch: list[tuple[float, int, Room]]):
+    found = page.evaluate(
+        """async (cases) => {
+          const { place } = await import("/fades.js");
+          return cases.map((one) => place(...one));
+        }""",
+        [[wanted, most, encode(room)] for wanted, most, room in batch],
+    )
+    for mine, (wanted, most, room) in zip(found, batch, strict=True):
+        fade = place(wanted, most, room)
+        assert mine == {"before": fade.before, "after": fade.after, "clampedBy": list(fade.clamped_by)}
+
+
+@pytest.mark.parametrize("law", ["equal-power", "equal-gain"])
+def test_the_curves_are_the_same_to_the_last_bit_but_one(page: Any, law: str):
+    meeting = {"fade_before": 300, "fade_after": 700, "gain_db": -4.5, "glide": 2000}
+    out, into, envelope = page.evaluate(
+        """async ([law, meeting]) => {
+          const { gains, levelEnvelope } = await import("/fades.js");
+          return [...gains(1000, law), levelEnvelope(meeting, 2500)].map((one) => [...one]);
+        }""",
+        [law, meeting],
+    )
+    np.testing.assert_allclose([out, into], gains(1000, law), rtol=1e-15)
+    np.testing.assert_allclose(envelope, level_envelope(Blend(300, 700, law, -4.5, 2000), 2500), rtol=1e-14)
+
+
+def seeded(page: Any, channels: int, count: int, seed: int) -> np.ndarray[Any, Any]:
+    """Noise that the page holds too, under ``window.noise[seed]``."""
+    sound = np.random.default_rng(seed).uniform(-0.5, 0.5, (channels, count)).astype(np.float32)
+    packed = base64.b64encode(sound.tobytes()).decode()
+    page.evaluate(
+        """([seed, channels, packed]) => {
+          const bytes = Uint8Array.from(atob(packed), (c) => c.charCodeAt(0));
+          const all = new Float32Array(bytes.buffer);
+          const n = all.length / channels;
+          const split = Array.from({ length: channels }, (_, i) => all.slice(i * n, (i + 1) * n));
+          (window.noise ??= {})[seed] = split;
+          window.packed = (channels) => {
+            const bytes = new Uint8Array(channels.reduce((sum, one) => sum + one.byteLength, 0));
+            channels.forEach((one, i) => bytes.set(new Uint8Array(one.buffer), i * one.byteLength));
+            let text = "";
+            for (const byte of bytes) text += String.fromCharCode(byte);
+            return btoa(text);
+          };
+        }""",
+        [seed, channels, packed],
+    )
+    return sound
+
+
+def unpacked(text: str, channels: int) -> np.ndarray[Any, Any]:
+    return np.frombuffer(base64.b64decode(text), np.float32).reshape(channels, -1)
+
+
+@pytest.mark.parametrize("law", ["equal-power", "equal-gain"])
+@pytest.mark.parametrize("channels", [(1, 1), (2, 2), (1, 2), (2, 1)])
+def test_the_players_play_what_a_join_is_rendered_as(page: Any, law: str, channels: tuple[int, int]):
+    outgoing, incoming = seeded(page, channels[0], 40_000, 1), seeded(page, channels[1], 40_000, 2)
+    room = Room(20_000, 20_000, 900, 20_000)
+    meeting = {
+        "out_at": 120_000,
+        "in_at": 70_000,
+        "fade_before": 500,
+        "fade_after": 2100,
+        "law": law,
+        "gain_db": 5.5,
+        "glide": 3000,
+        "slip": 0,
+        "length": 16_000,
+        "room": encode(room),
+    }
+    made = page.evaluate(
+        """async (meeting) => {
+          const { mix, heard } = await import("/mix.js");
+          const sound = (first, seed) => ({ first, channels: window.noise[seed] });
+          const stretch = { ...heard(meeting, 105_000), fixedFade: 14_400 };
+          const { A, B, C, ...rest } = mix(sound(100_000, 1), sound(50_000, 2), meeting, stretch);
+          const told = (one) => ({ gain: one.gain, channels: window.packed(one.channels) });
+          return { A: told(A), B: told(B), C: told(C), ...rest };
+        }""",
+        meeting,
+    )
+    assert {k: made[k] for k in ("start", "pointAt", "length")} == {
+        "start": 105_000,
+        "pointAt": 15_000,
+        "length": 31_000,
+    }
+    wide = max(channels)
+    out = to_channels(outgoing, wide)[:, 5_000:]
+    coming = to_channels(incoming, wide)[:, : 20_000 + 16_000]
+    fixed = place(14_400, 14_400, room)
+    assert (fixed.before, fixed.after) == (900, 13_500)
+    ours = Blend(500, 2100, law, 5.5, 3000)
+    rendered = [blend(out, coming, 15_000, 20_000, how) for how in (Blend(), Blend(900, 13_500), ours)]
+    power = [np.mean(np.square(one, dtype=np.float64)) for one in rendered]
+    for name, sound, loud in zip("ABC", rendered, power, strict=True):
+        np.testing.assert_allclose(unpacked(made[name]["channels"], wide), sound, atol=1e-6, rtol=0)
+        assert made[name]["gain"] == pytest.approx(np.sqrt(min(power) / loud), rel=1e-6)
+    assert max(made[name]["gain"] for name in "ABC") == 1
+
+
+def test_the_present_cut_is_plain_and_what_is_not_there_is_silent(page: Any):
+    outgoing, incoming = seeded(page, 2, 5000, 1), seeded(page, 2, 5000, 2)
+    both, alone, short = page.evaluate(
+        """async () => {
+          const { plain } = await import("/mix.js");
+          const [first, second] = [1, 2].map((seed) => ({ first: 1000, channels: window.noise[seed] }));
+          const cases = [[second, 2000, 3000], [null, 2000, 3000], [second, 500, 4000]];
+          return cases.map(([coming, from, hold]) => {
+            const { A, ...rest } = plain(first, coming, 3000, 2500, from, hold);
+            return { ...rest, gain: A.gain, sound: window.packed(A.channels) };
+          });
+        }"""
+    )
+    assert {k: both[k] for k in ("gain", "start", "pointAt", "length")} == {
+        "gain": 1,
+        "start": 2000,
+        "pointAt": 1000,
+        "length": 4000,
+    }
+    np.testing.assert_array_equal(
+        unpacked(both["sound"], 2), np.concatenate([outgoing[:, 1000:2000], incoming[:, 1500:4500]], axis=1)
+    )
+    np.testing.assert_array_equal(
+        unpacked(alone["sound"], 2), np.concatenate([outgoing[:, 1000:2000], np.zeros((2, 3000))], axis=1)
+    )
+    np.testing.assert_array_equal(
+        unpacked(short["sound"], 2),
+        np.concatenate([np.zeros((2, 500)), outgoing[:, :2000], incoming[:, 1500:], np.zeros((2, 500))], axis=1),
+    )
+
+
+def test_tensors_are_read_as_they_were_written(page: Any, tmp_path: Path):
+    from safetensors.numpy import save
+
+    samples = np.arange(12, dtype=np.float32).reshape(2, 6) / 7
+    mel = np.arange(15, dtype=np.uint8).reshape(3, 5)
+    whole = save({"samples": samples, "mel": mel}, {"rate": "48000", "note": "ž"})
+    read = """async (packed) => {
+      const { parse } = await import("/safetensors.js");
+      const bytes = Uint8Array.from(atob(packed), (c) => c.charCodeAt(0));
+      try {
+        const { metadata, tensors } = parse(bytes.buffer);
+        const told = ([name, t]) => [name, { type: t.constructor.name, shape: t.shape, values: [...t] }];
+        return { metadata, tensors: Object.fromEntries(Object.entries(tensors).map(told)) };
+      } catch (error) {
+        return error.message;
+      }
+    }"""
+    found = page.evaluate(read, base64.b64encode(whole).decode())
+    assert found["metadata"] == {"rate": "48000", "note": "ž"}
+    assert found["tensors"]["samples"] == {
+        "type": "Float32Array",
+        "shape": [2, 6],
+        "values": samples.ravel().tolist(),
+    }
+    assert found["tensors"]["mel"] == {"type": "Uint8Array", "shape": [3, 5], "values": mel.ravel().tolist()}
+    for damaged in (b"", whole[:4], whole[:40], whole[:-3], b"\xff" * 8 + whole[8:]):
+        assert "damaged" in page.evaluate(read, base64.b64encode(damaged).decode())
