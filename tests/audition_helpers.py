@@ -77,9 +77,7 @@ def proposed(folder: Path) -> tuple[Path, Path]:
     """Copy the example and propose for it as a user does; return the timeline and the proposals file."""
     edit = copy_example(folder)
     made = folder / "P.json"
-    done = run_command(
-        folder, "propose", edit, "-o", made, "--gallery", folder / "sounds", folder / "media", *PROPOSE
-    )
+    done = run_command(folder, "propose", edit, "-o", made, "--gallery", folder / "sounds", folder / "media", *PROPOSE)
     assert done.returncode == 0, done.stderr
     return edit, made
 
@@ -155,7 +153,7 @@ class Server:
             self.process.wait(30)
             raise AssertionError("".join(self.errors))
         self.told: dict[str, Any] = json.loads(line)
-        self.url: str = self.told["url"]
+        self.url: str = self.told["address"]
 
     def _drain(self) -> None:
         assert self.process.stderr is not None

@@ -33,7 +33,9 @@ LARGEST: Final = 200_000_000
 FOLDER: Final = Path(__file__).with_name("page")
 _ID: Final = re.compile(r"[0-9]+(\.[0-9]+)?\.(out|in|present)")
 _IMPORT: Final = re.compile(r'^((?:import|export)\b[^;"\']*?\bfrom\s+)"\./([a-z_]+\.js)";', re.MULTILINE)
-_NOT_ALONE: Final = re.compile(r"^\s*import\s*[\"']|\bimport\s*\(|\bimport\.meta\b|\baddModule\s*\(|\bnew Worker\b", re.M)
+_NOT_ALONE: Final = re.compile(
+    r"^\s*import\s*[\"']|\bimport\s*\(|\bimport\.meta\b|\baddModule\s*\(|\bnew Worker\b", re.M
+)
 _STYLE: Final = re.compile(r'<link\b[^>]*\bhref="(?:page/)?style\.css"[^>]*>')
 _START: Final = re.compile(r'<script\b[^>]*\bsrc="(?:page/)?main\.js"[^>]*>\s*</script>')
 _LEFT: Final = re.compile(r'<(?:script|link|img|iframe|source|video|audio)\b[^>]*\b(?:src|href)="(?!data:|#)[^"]+"')
@@ -340,9 +342,7 @@ def _point(
     return replace(point, sound=sound, present=present, takes=tuple(takes))
 
 
-def _hold(
-    stretch: Stretch, what: str, material: Media, video: bool, out: _Counted, notes: list[str]
-) -> Stretch | None:
+def _hold(stretch: Stretch, what: str, material: Media, video: bool, out: _Counted, notes: list[str]) -> Stretch | None:
     """Write a segment; return what is told of it, or None where its sound cannot be read."""
     try:
         sound = material.segment(stretch.id)
