@@ -32,6 +32,8 @@ VARIABLES: Final = (
     Variable("LOCALAPPDATA", "Windows: the user's cache and model folder"),
     Variable("APPDATA", "Windows: below it lie DaVinci Resolve's script folders and the folder of `resolve watch`"),
     Variable("HOME", "Linux and macOS: the same"),
+    Variable("DISPLAY", "Linux: the screen on which `audition` opens the page; without one it only prints the address"),
+    Variable("WAYLAND_DISPLAY", "Linux: the same"),
 )
 _NAMES: Final = frozenset(variable.name for variable in VARIABLES)
 

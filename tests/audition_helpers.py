@@ -1,198 +1,209 @@
-"""Proposals for the tests of the audition page, and the page's server as a user starts it."""
+"""An audition server in a process of its own, with made-up sounds; and proposals to decide on."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import os
-import shutil
-import signal
+import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import opentimelineio as otio
+import failure_cases
+import httpx
+from library_helpers import child_environment
 
-from amc_otio.config import Settings
-from amc_otio.proposals import Proposals, write_proposals
-from amc_otio.workflow import Sources, propose
-
-REPOSITORY = Path(__file__).resolve().parent.parent
-WANTED = {"match.representation": "mfcc", "match.max_level_step_lu": 0.0, "edit.short": "keep"}
-"""Settings under which most edit points of the example have ten candidates."""
-PROPOSE = ("--representation", "mfcc", "--max-level-step", "0", "--short", "keep", "--workers", "1")
-
-MARK = "amc_hostile_ran"
-HOSTILE = (
-    f'<img src=x onerror="window.{MARK}=1">',
-    f"</script><script>window.{MARK}=1</script>",
-    f"</style><svg onload=window.{MARK}=1>",
-    f"\"'><input autofocus onfocus=window.{MARK}=1 x='",
-    "\u202egnp.exe \u2066mixed\u2069 \u200f\u05d0\u05d1\u05d2",
-    "W" * 4000,
-    "line one\nline two\r\n\ttabbed\u2028separated",
-    f"javascript:window.{MARK}=1 &lt;b&gt; ${{7*7}} {{{{7*7}}}} %3Cscript%3E",
-)
-"""What clips may be called."""
-HOSTILE_FILES = (
-    f"<img src=x onerror=window.{MARK}=1>.ogg",
-    f"\"'><svg onload=window.{MARK}=1>.ogg",
-    "\u202egnp.exe \u05d0\u05d1\u05d2.ogg",
-    "two\nlines & 100% #1 ?x=1.ogg",
-    "W" * 240 + ".ogg",
-    f"<!--<script>window.{MARK}=1<!--.ogg",
-)
-"""What files may be called (a slash cannot be in a name)."""
+from amc_otio.audition.records import Meeting, Stretch, Told
+from amc_otio.audition.told import meeting_of, told
+from amc_otio.cli import main
+from amc_otio.proposals import Proposals, read_proposals
 
 
-def copy_example(folder: Path) -> Path:
-    """Copy the bundled timeline and its media into a folder; return the timeline."""
-    shutil.copytree(REPOSITORY / "examples", folder, dirs_exist_ok=True)
-    return folder / "match_cut.otio"
+def make_proposals(folder: Path) -> Path:
+    """A timeline of three shots and the proposals for it, as `failure_cases` makes them."""
+    failure_cases.prepare_good(folder)
+    common = ["--gallery", str(folder / "sounds"), "--library", str(folder / "lib"), *failure_cases.FAST]
+    assert main(["propose", str(folder / "edit.otio"), "-o", str(folder / "p.json"), "-q", *common]) == 0
+    return folder / "p.json"
 
 
-def environment(folder: Path) -> dict[str, str]:
-    """The environment of a command that must not see this user's settings, with this checkout on its path."""
-    names = {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1", "XDG_CONFIG_HOME": str(folder / "config")}
-    return {**os.environ, **names}
+def stretches(proposals: Proposals) -> dict[str, Stretch]:
+    """Five seconds around every point, by id."""
+    found = {}
+    for number, proposal in enumerate(proposals.proposals, 1):
+        if proposal.point.outgoing.path is None:
+            continue
+        for name in ("out", "present"):
+            found[f"{number}.{name}"] = Stretch(f"{number}.{name}", 0, 240_000, 1, False)
+        for one in proposal.candidates:
+            name = f"{number}.{one.rank}.in"
+            found[name] = Stretch(name, meeting_of(one).in_at - 120_000, 240_000, one.media.channels, False)
+    return found
 
 
-def command(*arguments: object) -> list[str]:
-    return [sys.executable, "-m", "amc_otio", *map(str, arguments)]
+def told_of(proposals: Proposals, **more: Any) -> Told:
+    """What the page lists."""
+    return told(proposals, stretches(proposals).get, file="p.json", live=True, **more)
 
 
-def run_command(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run amc-otio in a folder."""
-    return subprocess.run(
-        command(*arguments), cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=300
-    )
+class FakeMaterial:
+    """Bytes that say what they are; a sound takes `delay` seconds."""
+
+    def __init__(self, proposals: Proposals, delay: float = 0.0) -> None:
+        self.ids = stretches(proposals)
+        self._proposals = proposals
+        self._delay = delay
+
+    def segment(self, name: str) -> bytes:
+        time.sleep(self._delay)
+        return f"sound of {self.ids[name].id}".encode()
+
+    def matrix(self, number: int, rank: int) -> bytes:
+        return f"matrix of {self._candidate(number, rank).rank}".encode()
+
+    def joins(self, number: int, rank: int) -> dict[str, Meeting | str]:
+        return {"fitted": meeting_of(self._candidate(number, rank)), "paper": "no pair of points can be cut"}
+
+    def frame(self, name: str) -> bytes:
+        return b"\xff\xd8" + self.ids[name].id.encode()
+
+    def video(self, name: str) -> bytes:
+        return b"0123456789" * 100 if name in self.ids else b"" + self.ids[name].id.encode()
+
+    def _candidate(self, number: int, rank: int) -> Any:
+        for candidate in self._proposals.proposals[number - 1].candidates:
+            if candidate.rank == rank:
+                return candidate
+        raise KeyError(rank)
 
 
-def proposed(folder: Path) -> tuple[Path, Path]:
-    """Copy the example and propose for it as a user does; return the timeline and the proposals file."""
-    edit = copy_example(folder)
-    made = folder / "P.json"
-    done = run_command(folder, "propose", edit, "-o", made, "--gallery", folder / "sounds", folder / "media", *PROPOSE)
-    assert done.returncode == 0, done.stderr
-    return edit, made
+@dataclass
+class Running:
+    """A server in a process of its own."""
 
+    process: subprocess.Popen[str]
+    address: str
+    decisions: Path
+    client: httpx.Client = field(init=False)
 
-def small(folder: Path, candidates: int = 10) -> tuple[Path, Proposals]:
-    """Real proposals for a copy of the bundled timeline, made in this process."""
-    edit = copy_example(folder)
-    sources = Sources(gallery=(folder / "sounds", folder / "media"), library=folder / "library", workers=1)
-    return edit, propose(edit, sources, settings=Settings().replace({**WANTED, "match.k": candidates}))
+    def __post_init__(self) -> None:
+        # No proxy of the environment stands between.
+        self.client = httpx.Client(base_url=self.address, trust_env=False, timeout=30)
 
+    @property
+    def port(self) -> int:
+        return int(httpx.URL(self.address).port or 0)
 
-def many(proposals: Proposals, points: int, takes: int) -> Proposals:
-    """Repeat real edit points and candidates until there are so many of both; ids and ranks stay unique."""
-    real = [one for one in proposals.proposals if one.candidates]
-    made = []
-    for index in range(points):
-        one = real[index % len(real)]
-        candidates = tuple(
-            dataclasses.replace(one.candidates[rank % len(one.candidates)], rank=rank + 1) for rank in range(takes)
-        )
-        point = dataclasses.replace(one.point, id=f"A1:{index + 1}")
-        made.append(dataclasses.replace(one, point=point, candidates=candidates))
-    return dataclasses.replace(proposals, proposals=tuple(made))
+    @property
+    def token(self) -> str:
+        return httpx.URL(self.address).path.strip("/")
 
+    def put(self, number: int, decision: Any, seen: int = 0) -> httpx.Response:
+        """Decide."""
+        return self.client.put(f"api/decisions/{number}", json={"seen": seen, "decision": decision})
 
-def many_file(folder: Path, points: int = 200, takes: int = 20) -> Path:
-    """A proposals file of 200 edit points of 20 candidates for the example."""
-    _, proposals = small(folder)
-    made = folder / "many.json"
-    write_proposals(many(proposals, points, takes), made)
-    return made
+    def raw(self, data: bytes, wait: float = 20.0) -> bytes:
+        """Send bytes as they are, and return all that comes back until the other side closes or is silent."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=wait) as one:
+            one.sendall(data)
+            found = b""
+            try:
+                while part := one.recv(65536):
+                    found += part
+                    if _is_whole(found):
+                        break
+            except (TimeoutError, ConnectionError):
+                pass
+            return found
 
-
-def hostile(folder: Path) -> tuple[Path, Path]:
-    """A timeline whose clips and sounds are called what nobody should call them, and proposals for it."""
-    edit = copy_example(folder)
-    timeline = otio.adapters.read_from_file(str(edit))
-    timeline.name = HOSTILE[1] + HOSTILE[0]
-    for track in timeline.tracks:
-        for index, clip in enumerate(track.find_clips()):
-            clip.name = HOSTILE[index % len(HOSTILE)]
-    otio.adapters.write_to_file(timeline, str(edit))
-    sounds = folder / "named"
-    sounds.mkdir()
-    for name, source in zip(HOSTILE_FILES, sorted((folder / "sounds").iterdir()), strict=False):
-        shutil.copy(source, sounds / name)
-    sources = Sources(gallery=(sounds,), library=folder / "library", workers=1)
-    proposals = propose(edit, sources, settings=Settings().replace({**WANTED, "match.k": 6}))
-    assert any(one.candidates for one in proposals.proposals)
-    made = folder / "P.json"
-    write_proposals(proposals, made)
-    return edit, made
-
-
-class Server:
-    """``amc-otio audition`` as a process of its own."""
-
-    def __init__(self, folder: Path, proposals: Path, *options: object) -> None:
-        self.process = subprocess.Popen(
-            command("audition", proposals, "--no-browser", "--json", *options),
-            cwd=folder,
-            env=environment(folder),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self.errors: list[str] = []
-        threading.Thread(target=self._drain, daemon=True).start()
-        assert self.process.stdout is not None
-        # One line of JSON says where it is; the process goes on.
-        line = self.process.stdout.readline()
-        if not line:
-            self.process.wait(30)
-            raise AssertionError("".join(self.errors))
-        self.told: dict[str, Any] = json.loads(line)
-        self.url: str = self.told["address"]
-
-    def _drain(self) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.errors.append(line)
-
-    def kill(self) -> None:
-        """End it as a crash does."""
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait(30)
-
-    def stop(self) -> int:
-        """Ask it to end, as Ctrl-C does."""
+    def close(self) -> None:
+        """End it, in order where it still runs."""
+        self.client.close()
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
-        return self.process.wait(30)
+            self.process.terminate()
+        self.process.wait(20)
+        for stream in (self.process.stdout, self.process.stderr):
+            if stream is not None:
+                stream.close()
 
 
-@contextmanager
-def serving(folder: Path, proposals: Path, *options: object) -> Iterator[Server]:
-    """Start the page's server and end it."""
-    server = Server(folder, proposals, *options)
-    try:
-        yield server
-    finally:
-        if server.process.poll() is None:
-            server.kill()
+def _is_whole(found: bytes) -> bool:
+    head, gap, body = found.partition(b"\r\n\r\n")
+    for line in head.lower().split(b"\r\n"):
+        if gap and line.startswith(b"content-length:"):
+            return len(body) >= int(line.partition(b":")[2])
+    return False
 
 
-def artifacts(folder: Path) -> Path:
-    """Where screenshots go: the folder that AMC_ARTIFACTS names, else the test's own."""
-    made = Path(os.environ.get("AMC_ARTIFACTS") or folder)
-    made.mkdir(parents=True, exist_ok=True)
-    return made
+def start(proposals: Path, *, delay: float = 0.0, idle: float = 600.0, body_s: float = 10.0, name: str = "") -> Running:
+    """Start a server of `serve_fake` below."""
+    command = [sys.executable, __file__, str(proposals), str(delay), str(idle), str(body_s), name]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=child_environment()
+    )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line:
+        raise AssertionError(process.communicate()[1])
+    said = json.loads(line)
+    return Running(process, said["address"], Path(said["decisions"]))
 
 
-def wait_until(true: Any, seconds: float = 20.0) -> None:
-    """Wait for what another process does."""
-    until = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < until, "it did not come about"
-        time.sleep(0.05)
+def serve_fake(path: Path, delay: float, idle: float, body_s: float, name: str) -> None:
+    """Serve the proposals with made-up sounds; prints the address and where decisions are kept."""
+    from amc_otio.audition.app import Page, PageFile
+    from amc_otio.audition.guard import Limits
+    from amc_otio.audition.keeping import DecisionsFile, decisions_path
+    from amc_otio.audition.serving import Server
+    from amc_otio.audition.session import open_session
+    from amc_otio.audition.writing import Writer
+
+    session = open_session(path)
+    proposals = session.proposals
+    files = {
+        "index.html": PageFile("text/html; charset=utf-8", b"<!doctype html><title>audition</title>"),
+        "main.js": PageFile("text/javascript; charset=utf-8", b"export {};"),
+    }
+    page = Page(
+        told=told_of(proposals, no_timeline=session.no_timeline),
+        decisions=DecisionsFile(path.with_name(name) if name else decisions_path(path), proposals),
+        material=FakeMaterial(proposals, delay),
+        writer=Writer(session.edit, proposals) if session.loaded is not None else None,
+        files=files,
+    )
+    server = Server(page, 0, idle, Limits(body_s=body_s))
+    print(json.dumps({"address": server.address, "decisions": str(page.decisions.path)}), flush=True)
+    print(server.run(), flush=True)
+    page.decisions.close()
+
+
+def hostile(path: Path, name: str) -> None:
+    """Give every shot and candidate of a proposals file a name."""
+    value = json.loads(path.read_text(encoding="utf-8"))
+    for proposal in value["proposals"]:
+        proposal["point"]["outgoing"]["name"] = name
+        for one in proposal["candidates"]:
+            one["media"]["name"] = name
+    path.write_text(json.dumps(value), encoding="utf-8")
+
+
+def read(path: Path) -> Proposals:
+    """The proposals."""
+    return read_proposals(path)
+
+
+def of_points(proposals: Proposals, count: int) -> Proposals:
+    """The proposals with their first edit point so many times, a minute apart."""
+    one = next(p for p in proposals.proposals if p.candidates)
+    more = tuple(
+        replace(one, point=replace(one.point, id=f"A1:{n}", record_time=one.point.record_time + Fraction(60 * n)))
+        for n in range(1, count + 1)
+    )
+    return replace(proposals, proposals=more)
+
+
+if __name__ == "__main__":
+    serve_fake(Path(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3]), float(sys.argv[4]), sys.argv[5])

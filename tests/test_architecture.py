@@ -33,7 +33,7 @@ ROOMS = (
     "cli",
 )
 
-# What each room may import besides itself and the plain modules errors, config and codec.
+# What each room may import besides itself and the plain modules errors, config, codec, environment and locks.
 MAY = {
     "timeline": set(),
     "formats": {"media", "timeline"},
@@ -53,7 +53,7 @@ MAY = {
     "resolve": {"formats", "workflow", "proposals", "timeline", "library", "media", "bundled"},
     "audition": {"formats", "joining", "matching", "media", "proposals", "representations", "timeline", "workflow"},
 }
-PLAIN = {"errors", "config", "codec", "environment"}
+PLAIN = {"errors", "config", "codec", "environment", "locks"}
 
 
 def imported(file: Path) -> set[str]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from audition_helpers import HOSTILE, MARK, small
+from audition_flow import HOSTILE, MARK, small
 
 from amc_otio.audition import export
 from amc_otio.audition.export import alone, compressed, estimate, export_page, flac, in_script, policy, read_tensors

@@ -11,7 +11,7 @@ from typing import Any
 
 import opentimelineio as otio
 import pytest
-from audition_helpers import (
+from audition_flow import (
     HOSTILE,
     HOSTILE_FILES,
     MARK,

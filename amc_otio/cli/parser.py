@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from amc_otio import __version__
-from amc_otio.cli import commands, evaluate, formats, models, options, resolve, schema
+from amc_otio.cli import audition, commands, evaluate, formats, models, options, resolve, schema
 from amc_otio.cli import train as train_command
 from amc_otio.cli.options import Parser
 
@@ -16,6 +16,7 @@ examples:
   amc-otio points edit.otio
   amc-otio match edit.otio -o new.otio --at 01:00:12:05 --gallery ~/footage
   amc-otio propose edit.xml -o proposals.json --marker Green -k 20
+  amc-otio audition proposals.json
   amc-otio apply edit.xml proposals.json -o new.otio --choose 1=3,2=1
   amc-otio apply edit.otio proposals.json -o new.otio --bounce
   amc-otio revert new.otio -o back.otio
@@ -67,6 +68,8 @@ def build_parser() -> Parser:
     options.choosing(apply, "edit point N gets its candidate RANK (0 keeps the present shot)", "the best of each")
     options.bouncing(apply)
     options.dry_run(apply)
+
+    audition.add(sub)
 
     preview = options.command(
         sub, "preview", commands.preview, "render candidates as WAV files: before, plain cut, join"

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from amc_otio.errors import LibraryError
-from amc_otio.library.locks import FileLock
+from amc_otio.locks import FileLock
 
 FORMAT = 1
 """Number of the folder's layout, kept in library.json."""

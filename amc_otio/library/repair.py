@@ -9,8 +9,8 @@ from amc_otio.errors import LibraryError
 from amc_otio.library.catalogue import Catalogue, CatalogueDamaged, ShardRow, SourceRow, salvage_sources
 from amc_otio.library.jobs import row_of
 from amc_otio.library.layout import Layout, LibraryWarning, size_of
-from amc_otio.library.locks import FileLock
 from amc_otio.library.shards import Shard, ShardDamage, ShardKey, decode, read, read_bytes
+from amc_otio.locks import FileLock
 
 
 def read_shard(layout: Layout, row: ShardRow, key: ShardKey) -> Shard:

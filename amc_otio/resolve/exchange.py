@@ -23,7 +23,7 @@ from typing import Final
 
 from amc_otio.config import MODES
 from amc_otio.errors import OutputError
-from amc_otio.library.locks import FileLock
+from amc_otio.locks import FileLock
 
 _REQUEST: Final = re.compile(
     r"amc1\.(?P<job>[0-9a-f]{16})\.(?P<where>all|tcd?-\d\d-\d\d-\d\d-\d\d|at-\d{1,9}(?:_\d{1,9})*|range-\d{1,9}-\d{1,9})"

@@ -35,17 +35,27 @@ class FileLock:
         OSError
             When the file cannot be opened, or its file system knows no locks.
         """
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
+        while True:
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
+            try:
+                _lock(descriptor, blocking)
+            except (BlockingIOError, PermissionError):
+                os.close(descriptor)
+                return False
+            except BaseException:
+                os.close(descriptor)
+                raise
+            if self._is_there(descriptor):
+                self._descriptor = descriptor
+                return True
+            os.close(descriptor)  # its holder removed it while this one waited: others lock a new one
+
+    def _is_there(self, descriptor: int) -> bool:
+        """Whether the open file is still the one that the path names."""
         try:
-            _lock(descriptor, blocking)
-        except (BlockingIOError, PermissionError):
-            os.close(descriptor)
+            return os.path.samestat(os.fstat(descriptor), self.path.stat())
+        except FileNotFoundError:
             return False
-        except BaseException:
-            os.close(descriptor)
-            raise
-        self._descriptor = descriptor
-        return True
 
     def release(self, *, unlink: bool = False) -> None:
         """Give the lock back; with `unlink` remove its file as well. Nothing happens when it is not held."""

@@ -1,0 +1,412 @@
+"""The addresses below the token: thin, each a call of what does the work, in a thread where that takes time."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, Protocol, TypeVar
+
+import anyio
+import anyio.to_thread
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from amc_otio.audition.asked import asked_decision, asked_timeline
+from amc_otio.audition.events import MOST_TABS, Events
+from amc_otio.audition.guard import Refusal, fault
+from amc_otio.audition.keeping import Changed, DecisionsFile
+from amc_otio.audition.ranges import part_of
+from amc_otio.audition.records import Meeting, Told
+from amc_otio.audition.writing import Writer
+from amc_otio.codec import encode
+from amc_otio.errors import AmcError, TimelineError, one_line
+from amc_otio.formats.kept import measure
+from amc_otio.formats.registry import FORMATS
+
+T = TypeVar("T")
+_ID: Final = re.compile(r"[1-9][0-9]{0,8}(\.[1-9][0-9]{0,8})?\.(out|in|present)", re.ASCII)
+_NUMBER: Final = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
+LANES: Final = {"sound": 32, "joins": 32, "pictures": 32, "videos": 8}
+"""Requests of a kind that may be with `Page.material` at once; it decides how many of them it renders at once."""
+MOST_WAITING: Final = 64
+"""Requests of a kind that may wait besides; a page asks for no more than what it shows."""
+
+
+class Material(Protocol):
+    """What the page plays and draws, by the ids that the proposals name.
+
+    Each raises KeyError for an unknown id and `AmcError` where a file cannot be read; what `Page.busy` names where
+    too much is being rendered.
+    """
+
+    def segment(self, name: str) -> bytes:
+        """Sound and its spectrogram, as safetensors."""
+
+    def matrix(self, number: int, rank: int) -> bytes:
+        """The similarity matrix of a candidate, as safetensors."""
+
+    def joins(self, number: int, rank: int) -> Mapping[str, Meeting | str]:
+        """A candidate's join by every method, or why there is none, in words."""
+
+    def frame(self, name: str) -> bytes:
+        """A frame at a join, as JPEG."""
+
+    def video(self, name: str) -> bytes:
+        """A segment's picture, as MP4."""
+
+
+@dataclass(frozen=True)
+class PageFile:
+    """A file of the page: its media type and what it holds."""
+
+    kind: str
+    content: bytes
+
+
+_KINDS: Final = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+PAGE_FOLDER: Final = Path(__file__).parent / "page"
+
+
+def page_files(folder: Path = PAGE_FOLDER) -> dict[str, PageFile]:
+    """Read the page: the only files that are ever served, each by its name alone."""
+    files = sorted(folder.iterdir()) if folder.is_dir() else []
+    wanted = [file for file in files if file.suffix in _KINDS and file.is_file()]
+    return {file.name: PageFile(_KINDS[file.suffix], file.read_bytes()) for file in wanted}
+
+
+@dataclass
+class Page:
+    """What the addresses give.
+
+    Attributes
+    ----------
+    told
+        What the page lists.
+    decisions
+        Where decisions are kept.
+    material
+        What it plays and draws.
+    writer
+        Writes timelines; None where `told.no_timeline` says why not.
+    events
+        To all tabs.
+    end
+        Ends the server; takes the reason.
+    active
+        Is told of every request but those for events.
+    busy
+        What `material` raises where too much is being rendered.
+    files
+        The page's own.
+    """
+
+    told: Told
+    decisions: DecisionsFile
+    material: Material
+    writer: Writer | None
+    events: Events = field(default_factory=Events)
+    end: Callable[[str], None] = lambda reason: None
+    active: Callable[[], None] = lambda: None
+    busy: tuple[type[Exception], ...] = ()
+    files: Mapping[str, PageFile] = field(default_factory=page_files)
+
+
+def make_app(page: Page) -> Starlette:
+    """Return the application; `amc_otio.audition.guard.Guard` stands before it."""
+    one = _Addresses(page)
+    return Starlette(
+        routes=[
+            Route("/", one.index),
+            Route("/page/{name}", one.file),
+            Route("/api/audition", one.audition),
+            Route("/api/segments/{id}", one.segment),
+            Route("/api/matrices/{number}/{rank}", one.matrix),
+            Route("/api/joins/{number}/{rank}", one.joins),
+            Route("/api/frames/{id}", one.frame),
+            Route("/api/videos/{id}", one.video),
+            Route("/api/decisions", one.decisions),
+            Route("/api/decisions/{number}", one.decide, methods=["PUT"]),
+            Route("/api/events", one.events),
+            Route("/api/formats", one.formats),
+            Route("/api/formats/{name}", one.kept),
+            Route("/api/timeline", one.timeline, methods=["POST"]),
+            Route("/api/folder", one.folder, methods=["POST"]),
+            Route("/api/active", one.is_active, methods=["POST"]),
+            Route("/api/end", one.end, methods=["POST"]),
+        ],
+        exception_handlers={HTTPException: _not_there, AmcError: _cannot, Refusal: _refused, Exception: _fault},
+    )
+
+
+class _Addresses:
+    """A method an address."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._lanes = {name: anyio.CapacityLimiter(count) for name, count in LANES.items()}
+        # Decisions never wait behind renders, nor behind a timeline that is written or a format that is measured.
+        self._keeping = anyio.CapacityLimiter(4)
+        self._writing = anyio.CapacityLimiter(1)
+        self._measuring = anyio.CapacityLimiter(1)
+        self._told: tuple[bytes, bytes] | None = None
+        self._kept: dict[str, Any] = {}
+
+    # ------------------------------------------------------------ the page and what it lists
+
+    async def index(self, request: Request) -> Response:
+        return self._file("index.html", request)
+
+    async def file(self, request: Request) -> Response:
+        return self._file(request.path_params["name"], request)
+
+    def _file(self, name: str, request: Request) -> Response:
+        self._active()
+        found = self._page.files.get(name)
+        if found is None:
+            raise _unknown("the file")
+        return _bytes(found.content, found.kind)
+
+    async def audition(self, request: Request) -> Response:
+        self._active()
+        if self._told is None:
+            self._told = await _in_thread(partial(_json_and_gzip, self._page.told), self._keeping)
+        plain, small = self._told
+        if "gzip" not in request.headers.get("accept-encoding", ""):
+            return _bytes(plain, "application/json", Vary="Accept-Encoding")
+        return _bytes(small, "application/json", Vary="Accept-Encoding", Content_Encoding="gzip")
+
+    # ------------------------------------------------------------ what it plays and draws
+
+    async def segment(self, request: Request) -> Response:
+        name = _id(request)
+        content = await self._render("sound", partial(self._page.material.segment, name))
+        return _bytes(content, "application/octet-stream")
+
+    async def matrix(self, request: Request) -> Response:
+        content = await self._render("joins", partial(self._page.material.matrix, *_candidate(request)))
+        return _bytes(content, "application/octet-stream")
+
+    async def joins(self, request: Request) -> Response:
+        found = await self._render("joins", partial(self._page.material.joins, *_candidate(request)))
+        told = {method: {"refusal": one} if isinstance(one, str) else encode(one) for method, one in found.items()}
+        return JSONResponse(told)
+
+    async def frame(self, request: Request) -> Response:
+        name = _id(request)
+        return _bytes(await self._render("pictures", partial(self._page.material.frame, name)), "image/jpeg")
+
+    async def video(self, request: Request) -> Response:
+        name = _id(request)
+        content = await self._render("videos", partial(self._page.material.video, name))
+        asked = None if "if-range" in request.headers else request.headers.get("range")
+        status, part, headers = part_of(content, asked)
+        return Response(part, status, headers, "video/mp4")
+
+    async def _render(self, lane: str, work: Callable[[], T]) -> T:
+        """Render in a thread; refuse where too many wait. No lane waits for another."""
+        self._active()
+        limiter = self._lanes[lane]
+        if limiter.statistics().tasks_waiting >= MOST_WAITING:
+            raise _busy()
+        try:
+            return await _in_thread(work, limiter)
+        except KeyError:
+            raise _unknown("the sound or picture") from None
+        except self._page.busy:
+            raise _busy() from None
+
+    # ------------------------------------------------------------ decisions
+
+    async def decisions(self, request: Request) -> Response:
+        self._active()
+        kept = self._page.decisions
+
+        def read() -> dict[str, Any]:
+            kept.refresh()
+            entries = {one.decision.point: encode(one) for one in kept.entries().values()}
+            return {"revision": kept.revision, "path": str(kept.path), "decisions": entries}
+
+        return JSONResponse(await _in_thread(read, self._keeping))
+
+    async def decide(self, request: Request) -> Response:
+        self._active()
+        number = _number(request.path_params["number"])
+        if number > len(self._page.told.points):
+            raise _unknown("the edit point")
+        seen, decision = asked_decision(await request.body())
+        try:
+            change = partial(self._page.decisions.change, number, decision, seen)
+            made = await _in_thread(change, self._keeping)
+        except Changed as changed:
+            reason = "was decided otherwise meanwhile, in another tab or by another program"
+            told = _error(f"edit point {number}", reason, "look at it again")
+            return JSONResponse({**encode(changed.entry), **told}, 409)
+        return JSONResponse(encode(made))
+
+    async def events(self, request: Request) -> Response:
+        if self._page.events.count >= MOST_TABS:
+            raise _busy()
+        return StreamingResponse(self._page.events.stream(), media_type="text/event-stream")
+
+    # ------------------------------------------------------------ writing
+
+    async def formats(self, request: Request) -> Response:
+        self._active()
+        suggested = self._page.writer.suggested if self._page.writer is not None else ".otio"
+
+        def look() -> list[dict[str, Any]]:
+            return [
+                {
+                    "suffix": form.suffix,
+                    "label": form.label,
+                    "available": form.is_available,
+                    "suggested": form.suffix == suggested,
+                }
+                for form in FORMATS
+            ]
+
+        return JSONResponse(await _in_thread(look, self._measuring))
+
+    async def kept(self, request: Request) -> Response:
+        self._active()
+        name = request.path_params["name"]
+        form = next((form for form in FORMATS if form.suffix == f".{name}"), None)
+        if form is None:
+            raise _unknown("the format")
+
+        def look() -> Any:
+            if name not in self._kept:
+                self._kept[name] = encode(measure(form))
+            return self._kept[name]
+
+        return JSONResponse(await _in_thread(look, self._measuring))
+
+    async def timeline(self, request: Request) -> Response:
+        self._active()
+        suffix, bounce = asked_timeline(await request.body())
+        writer, decisions = self._page.writer, self._page.decisions
+        if writer is None:
+            raise TimelineError("the timeline", "cannot be written", self._page.told.no_timeline or "")
+
+        def write() -> dict[str, Any]:
+            decisions.refresh()
+            written = writer.write(suffix, bounce, decisions.decisions())
+            return {
+                "output": str(written.output),
+                "folder": str(written.output.parent),
+                "sidecar": str(written.sidecar),
+                "changes": [
+                    {"edit_point": one.edit_point, "timecode": one.timecode, "summary": one.summary}
+                    for one in written.changes
+                ],
+                "bounces": [file.path for file in written.bounces],
+                "notes": list(written.notes),
+            }
+
+        return JSONResponse(await _in_thread(write, self._writing))
+
+    async def folder(self, request: Request) -> Response:
+        self._active()
+        writer = self._page.writer
+        if writer is None:
+            raise TimelineError("the timeline", "was not written", self._page.told.no_timeline or "")
+        folder, opened = await _in_thread(writer.open_folder, self._writing)
+        return JSONResponse({"folder": str(folder), "opened": opened})
+
+    # ------------------------------------------------------------ the server
+
+    async def is_active(self, request: Request) -> Response:
+        self._active()
+        return JSONResponse({})
+
+    async def end(self, request: Request) -> Response:
+        self._page.end("it was asked to")
+        return JSONResponse({})
+
+    def _active(self) -> None:
+        self._page.active()
+
+
+# ---------------------------------------------------------------- from requests, and to answers
+
+
+async def _in_thread(work: Callable[[], T], limiter: anyio.CapacityLimiter) -> T:
+    return await anyio.to_thread.run_sync(work, limiter=limiter)
+
+
+def _id(request: Request) -> str:
+    name = str(request.path_params["id"])
+    if _ID.fullmatch(name) is None:
+        raise _unknown("the sound or picture")
+    return name
+
+
+def _number(text: str) -> int:
+    if _NUMBER.fullmatch(text) is None:
+        raise _unknown("the edit point or candidate")
+    return int(text)
+
+
+def _candidate(request: Request) -> tuple[int, int]:
+    return _number(request.path_params["number"]), _number(request.path_params["rank"])
+
+
+def _bytes(content: bytes, kind: str, **headers: str) -> Response:
+    return Response(content, 200, {name.replace("_", "-"): value for name, value in headers.items()}, kind)
+
+
+def _json_and_gzip(told: Told) -> tuple[bytes, bytes]:
+    # Escaped: a name that is no text in UTF-8 is still JSON.
+    text = json.dumps(encode(told), allow_nan=False, separators=(",", ":")).encode("ascii")
+    return text, gzip.compress(text, 6, mtime=0)
+
+
+def _error(thing: str, reason: str, remedy: str) -> dict[str, Any]:
+    return {"error": {"thing": thing, "reason": reason, "remedy": remedy}}
+
+
+def _unknown(what: str) -> Refusal:
+    return Refusal(404, what, "is not one of this page's", "reload the page")
+
+
+def _busy() -> Refusal:
+    return Refusal(503, "the server", "renders as much as it can already", "try again in a moment", Retry_After="1")
+
+
+async def _not_there(request: Request, error: Exception) -> Response:
+    """Starlette's own: no such address, or another method of it."""
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    headers = error.headers if isinstance(error, HTTPException) else None
+    reason = "is not served" if status == 404 else "does not take this method"
+    return JSONResponse(_error("the address", reason, "reload the page"), status, headers)
+
+
+async def _cannot(request: Request, error: Exception) -> Response:
+    """What the input does not allow, in words."""
+    if not isinstance(error, AmcError):
+        raise error
+    return JSONResponse(_error(one_line(error.thing), one_line(error.reason), one_line(error.remedy)), 422)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    if not isinstance(error, Refusal):
+        raise error
+    return JSONResponse(error.told, error.status, error.headers)
+
+
+async def _fault(request: Request, error: Exception) -> Response:
+    """A fault of ours; the guard logs it, with its traceback."""
+    return JSONResponse(fault(error).told, 500)
