@@ -1,4 +1,4 @@
-"""The page's sound in a real Chromium: joins as Python makes them, players without gaps, drawings that show the join."""
+"""The page's sound in a real Chromium: joins as Python makes them, players without gaps, drawings of the join."""
 
 from __future__ import annotations
 
@@ -346,3 +346,199 @@ def test_tensors_are_read_as_they_were_written(page: Any, tmp_path: Path):
     assert found["tensors"]["mel"] == {"type": "Uint8Array", "shape": [3, 5], "values": mel.ravel().tolist()}
     for damaged in (b"", whole[:4], whole[:40], whole[:-3], b"\xff" * 8 + whole[8:]):
         assert "damaged" in page.evaluate(read, base64.b64encode(damaged).decode())
+
+
+OFFLINE = """async ({ seconds, steps, gains = {} }) => {
+  const { Player } = await import("/player.js");
+  const context = new OfflineAudioContext(1, Math.round(seconds * 48000), 48000);
+  const player = new Player(() => context);
+  const versions = (names) =>
+    Object.fromEntries([...names].map((name) => [name, { channels: window.noise[name], gain: gains[name] ?? 1 }]));
+  const positions = {};
+  for (const [time, what, value] of steps) {
+    const act = () => {
+      if (what === "load") player.load(versions(value));
+      else player[what](...(value === undefined ? [] : [value]));
+      positions[time] = player.position;
+    };
+    if (time === 0) act();
+    else context.suspend(time).then(() => (act(), context.resume()));
+  }
+  const rendered = await context.startRendering();
+  return { sound: window.packed([rendered.getChannelData(0)]), positions, playing: player.playing };
+}"""
+QUANTUM = 128 / 48000
+
+
+def played(page: Any, steps: list[list[Any]], seconds: float = 1.0, **more: Any) -> tuple[np.ndarray[Any, Any], Any]:
+    """What a player gives when these things happen at these times (multiples of a render quantum)."""
+    snapped = [[round(time / QUANTUM) * QUANTUM, *rest] for time, *rest in steps]
+    told = page.evaluate(OFFLINE, {"seconds": seconds, "steps": snapped, **more})
+    return unpacked(told["sound"], 1)[0], told
+
+
+def lag(sound: np.ndarray[Any, Any], source: np.ndarray[Any, Any]) -> int:
+    """How many samples later than in `source` the same is found in `sound`."""
+    power = np.fft.rfft(sound, 2**18) * np.conj(np.fft.rfft(source, 2**18))
+    found = int(np.argmax(np.fft.irfft(power)))
+    return found if found < 2**17 else found - 2**18
+
+
+def test_switching_between_equal_sounds_loses_and_repeats_no_sample(page: Any):
+    source = seeded(page, 1, 48_000, 1)[0]
+    page.evaluate("Object.assign(window.noise, { A: noise[1], B: noise[1], C: noise[1] })")
+    steps: list[list[Any]] = [[0, "load", "ABC"], [0, "play"]]
+    order = "ACBACB"
+    steps += [[0.1 + 0.1 * i, "choose", name] for i, name in enumerate(order)]
+    # Faster than a switch takes.
+    steps += [[0.8, "choose", "C"], [0.8 + QUANTUM, "choose", "A"], [0.8 + 2 * QUANTUM, "choose", "B"]]
+    sound, _ = played(page, steps)
+    at = lag(sound, source)
+    assert 0 < at <= 0.011 * 48_000
+    heard, there = sound[at + 240 :], source[240 : 48_000 - at]
+    np.testing.assert_allclose(heard, there, atol=1e-6, rtol=0)
+
+
+def test_another_version_is_heard_at_the_same_position_and_at_its_level(page: Any):
+    sounds = {name: seeded(page, 1, 48_000, i)[0] for i, name in enumerate("ABC")}
+    page.evaluate("Object.assign(window.noise, { A: noise[0], B: noise[1], C: noise[2] })")
+    steps: list[list[Any]] = [[0, "load", "ABC"], [0, "choose", "A"], [0, "play"]]
+    steps += [[0.3, "choose", "B"], [0.6, "choose", "C"]]
+    sound, _ = played(page, steps, gains={"B": 0.5, "C": 0.25})
+    at = lag(sound[:14_000], sounds["A"])
+    for name, gain, (first, last) in [
+        ("A", 1, (0.01, 0.29)),
+        ("B", 0.5, (0.33, 0.6)),
+        ("C", 0.25, (0.63, 0.98)),
+    ]:
+        part = slice(round(first * 48_000), round(last * 48_000))
+        there = sounds[name][part.start - at : part.stop - at] * np.float32(gain)
+        np.testing.assert_allclose(sound[part], there, atol=1e-6, rtol=0)
+
+
+def test_other_sounds_take_over_at_the_same_position(page: Any):
+    first, second = seeded(page, 1, 48_000, 1)[0], seeded(page, 1, 48_000, 2)[0]
+    page.evaluate("Object.assign(window.noise, { A: noise[1], B: noise[2], C: noise[2] })")
+    sound, told = played(page, [[0, "load", "A"], [0, "play"], [0.4, "load", "BC"], [0.7, "load", "A"]])
+    at = lag(sound[:19_000], first)
+    for source, (start, end) in [(first, (0.02, 0.4)), (second, (0.43, 0.7)), (first, (0.73, 0.99))]:
+        part = slice(round(start * 48_000), round(end * 48_000))
+        np.testing.assert_allclose(sound[part], source[part.start - at : part.stop - at], atol=1e-6, rtol=0)
+    # Both are heard for a moment: at no time is there silence.
+    level = np.sqrt(np.convolve(sound**2, np.ones(48) / 48, "valid"))
+    assert level[at + 480 : 47_000].min() > 0.5 * np.sqrt(np.mean(first**2))
+    positions = [told["positions"][key] for key in sorted(told["positions"], key=float)]
+    assert positions[1:] == pytest.approx([0.4 - at / 48_000, 0.7 - at / 48_000], abs=QUANTUM)
+
+
+def test_pausing_seeking_and_the_end(page: Any):
+    source = seeded(page, 1, 24_000, 1)[0]
+    page.evaluate("Object.assign(window.noise, { A: noise[1] })")
+    sound, told = played(
+        page,
+        [
+            [0, "load", "A"],
+            [0, "play"],
+            [0.1, "pause"],
+            [0.2, "play"],
+            [0.3, "seek", 0.4],
+            [0.6, "play"],
+            [0.65, "pause"],
+        ],
+    )
+    paused = slice(round(0.12 * 48_000), round(0.2 * 48_000))
+    assert not sound[paused].any()
+    positions = {round(float(key), 1 if key != "0.65" else 2): value for key, value in told["positions"].items()}
+    assert positions[0.1] == pytest.approx(0.095, abs=0.003)
+    assert positions[0.3] == 0.4
+    # It went on where it was paused, a little before it had faded out.
+    again = sound[round(0.22 * 48_000) : round(0.28 * 48_000)]
+    assert lag(again, source) == pytest.approx(-(0.095 + 0.015) * 48_000, abs=300)
+    # 100 ms from 0.4 s on, and the end; then from the beginning.
+    assert not sound[round(0.42 * 48_000) : round(0.6 * 48_000)].any()
+    assert abs(lag(sound[round(0.62 * 48_000) : round(0.64 * 48_000)], source)) < 0.03 * 48_000
+    assert told["playing"] is False
+
+
+PLAYING = """<!doctype html><link rel="icon" href="data:,"><button id="b">play</button>
+<script type="module">
+  import { Player } from "/player.js";
+  const sine = (_, i) => 0.3 * Math.sin((2 * Math.PI * 300 * i) / 48000);
+  const tone = () => Float32Array.from({ length: 240000 }, sine);
+  const player = (window.player = new Player());
+  player.load({
+    A: { channels: [tone()], gain: 1 },
+    B: { channels: [tone()], gain: 0.1 },
+    C: { channels: [tone()], gain: 1 },
+    pointAt: 120000,
+  });
+  player.choose("A");
+  window.log = [];
+  for (const type of ["state", "ended"]) player.addEventListener(type, () => log.push(type));
+  let frames = 0;
+  player.addEventListener("position", () => (window.frames = ++frames));
+  document.querySelector("#b").addEventListener("click", () => player.toggle());
+  document.addEventListener("keydown", ({ key }) => {
+    const sample = () => ({ position: player.position, wall: performance.now() / 1000 });
+    if (key === "b") (window.before = sample()), player.choose("B"), (window.after = sample());
+    if (key === "p") player.toggle();
+    if (key === "s") player.seek(3);
+    if (key === "e") player.seek(4.9);
+  });
+  document.title = "ready";
+</script>"""
+
+
+def test_a_key_starts_the_sound_and_the_position_follows_the_clock(context: Any, address: str):
+    context.route(address + "/", lambda route: route.fulfill(body=PLAYING, content_type="text/html"))
+    page = context.new_page()
+    page.goto(address + "/")
+    page.wait_for_function("document.title === 'ready'")
+    assert page.evaluate("player.context") is None
+    page.click("#b")
+    page.wait_for_function("player.context?.state === 'running' && player.position > 0.1 && player.level().rms > 0.1")
+    assert page.evaluate("player.playing")
+    assert page.evaluate("player.context.sampleRate") == 48_000
+
+    # Against the computer's clock over a second, in one call each.
+    moments = page.evaluate(
+        """async () => {
+          const sample = () => ({ position: player.position, wall: performance.now() / 1000 });
+          const first = sample();
+          await new Promise((done) => setTimeout(done, 1000));
+          return [first, sample()];
+        }"""
+    )
+    drift = [one["position"] - one["wall"] for one in moments]
+    assert abs(drift[1] - drift[0]) < 0.03
+    page.keyboard.press("b")
+    before, after = page.evaluate("[before, after]")
+    assert after["position"] - before["position"] == pytest.approx(after["wall"] - before["wall"], abs=0.03)
+    assert page.evaluate("player.chosen") == "B"
+    page.wait_for_function("player.level().rms < 0.05")
+    assert page.evaluate("frames") > 5
+
+    page.keyboard.press("p")
+    held = page.evaluate("player.position")
+    page.wait_for_timeout(150)
+    assert page.evaluate("[player.position, player.playing]") == [held, False]
+    page.keyboard.press("s")
+    assert page.evaluate("player.position") == 3
+    page.keyboard.press("p")
+    page.wait_for_function("player.position > 3.05")
+    page.keyboard.press("e")
+    page.wait_for_function("log.includes('ended')")
+    assert page.evaluate("[player.position, player.playing]") == [5, False]
+
+
+def test_a_suspended_context_is_woken_by_the_next_press(context: Any, address: str):
+    context.route(address + "/", lambda route: route.fulfill(body=PLAYING, content_type="text/html"))
+    page = context.new_page()
+    page.goto(address + "/")
+    page.click("#b")
+    page.wait_for_function("player.position > 0.1")
+    held = page.evaluate("player.context.suspend().then(() => player.position)")
+    page.wait_for_timeout(150)
+    assert page.evaluate("player.position") == held
+    page.keyboard.press("p")
+    page.wait_for_function(f"player.context.state === 'running' && player.playing && player.position > {held} + 0.1")
