@@ -1,0 +1,226 @@
+/** The page's material from the server that sent it: requests, kept answers, events. */
+import { parse } from "./safetensors.js";
+
+/** Bytes of sound that are kept; the least recently used go first. */
+const KEPT_BYTES = 192 * 1024 * 1024;
+const BUSY_TRIES = 4;
+
+/** What the server would not do, in its words. `kind`: "refused", "conflict", "unreachable" or "busy". */
+export class SourceError extends Error {
+  /**
+   * @param {string} kind
+   * @param {{thing?: string, reason?: string, remedy?: string}} words
+   * @param {object} [answer] the rest of what the server said
+   */
+  constructor(kind, words, answer = {}) {
+    super(inWords(words));
+    this.name = "SourceError";
+    this.kind = kind;
+    this.words = words;
+    this.answer = answer;
+  }
+}
+
+/** An error's three parts as one sentence. */
+export function inWords({ thing = "", reason = "", remedy = "" }) {
+  const said = [thing, reason].filter(Boolean).join(": ");
+  return remedy ? `${said}; ${remedy}` : said;
+}
+
+const UNREACHABLE = {
+  thing: "",
+  reason: "the server does not answer",
+  remedy: "run amc-otio audition again",
+};
+
+/**
+ * A segment as the page uses it, from its tensors.
+ * @param {{metadata: Record<string, string>, tensors: Record<string, any>}} parsed
+ */
+export function segmentOf({ metadata, tensors }) {
+  const samples = tensors.samples;
+  const [count, length] = samples.shape;
+  const channels = Array.from({ length: count }, (_, c) => samples.subarray(c * length, (c + 1) * length));
+  return {
+    first: Number(metadata.first),
+    rate: Number(metadata.rate),
+    melHop: Number(metadata.mel_hop ?? 1024),
+    channels,
+    mel: tensors.mel ? { data: tensors.mel, shape: tensors.mel.shape } : null,
+  };
+}
+
+/** @param {{metadata: Record<string, string>, tensors: Record<string, any>}} parsed */
+export function matrixOf({ metadata, tensors }) {
+  const best = (metadata.best ?? "").split(",").map(Number);
+  return {
+    data: tensors.matrix,
+    shape: tensors.matrix.shape,
+    outFirst: Number(metadata.out_first),
+    inFirst: Number(metadata.in_first),
+    hop: Number(metadata.hop ?? 1024),
+    best: best.length === 2 ? best : null,
+    scale: metadata.scale ?? "",
+  };
+}
+
+export class LiveSource {
+  #segments = new Map(); // id -> {promise, bytes}
+  #matrices = new Map();
+  #joins = new Map();
+
+  constructor() {
+    this.live = true;
+    this.decisions = {
+      path: "",
+      get: async () => {
+        const answer = await (await ask("api/decisions")).json();
+        this.decisions.path = answer.path;
+        return answer;
+      },
+      put: async (number, decision, seen) => {
+        const answer = await ask(`api/decisions/${number}`, {
+          method: "PUT",
+          headers: { "Content-Type": "application/json" },
+          body: JSON.stringify({ seen, decision }),
+          keepalive: true,
+        });
+        return answer.json();
+      },
+      subscribe: (tell) => this.#listen(tell),
+    };
+    this.write = {
+      formats: async () => (await ask("api/formats")).json(),
+      format: async (suffix) => (await ask(`api/formats/${encodeURIComponent(suffix.replace(/^\./, ""))}`)).json(),
+      write: async (wanted) => (await post("api/timeline", wanted)).json(),
+      folder: async () => (await post("api/folder", {})).json(),
+    };
+  }
+
+  async told() {
+    return (await ask("api/audition")).json();
+  }
+
+  /** Sound and mel spectrogram of a segment; asked for once while it is kept. */
+  segment(id) {
+    const kept = this.#segments.get(id);
+    if (kept) {
+      this.#segments.delete(id);
+      this.#segments.set(id, kept);
+      return kept.promise;
+    }
+    const entry = { bytes: 0, promise: null };
+    entry.promise = ask(`api/segments/${encodeURIComponent(id)}`)
+      .then((answer) => answer.arrayBuffer())
+      .then((buffer) => {
+        entry.bytes = buffer.byteLength;
+        this.#shrink();
+        return segmentOf(parse(buffer));
+      });
+    entry.promise.catch(() => this.#segments.delete(id));
+    this.#segments.set(id, entry);
+    return entry.promise;
+  }
+
+  /** Whether a segment's sound is here or on its way. */
+  has(id) {
+    return this.#segments.has(id);
+  }
+
+  matrix(number, rank) {
+    return once(this.#matrices, `${number}/${rank}`, async () =>
+      matrixOf(parse(await (await ask(`api/matrices/${number}/${rank}`)).arrayBuffer())),
+    );
+  }
+
+  joins(number, rank) {
+    return once(this.#joins, `${number}/${rank}`, async () => (await ask(`api/joins/${number}/${rank}`)).json());
+  }
+
+  async frameUrl(id) {
+    return `api/frames/${encodeURIComponent(id)}`;
+  }
+
+  async videoUrl(segment) {
+    return `api/videos/${encodeURIComponent(segment)}`;
+  }
+
+  active() {
+    post("api/active", {}).catch(() => {});
+  }
+
+  async end() {
+    await post("api/end", {});
+  }
+
+  #listen(tell) {
+    const events = new EventSource("api/events");
+    let lost = false;
+    events.addEventListener("decision", (event) => tell({ kind: "decision", ...JSON.parse(event.data) }));
+    events.addEventListener("end", (event) => {
+      events.close();
+      tell({ kind: "end", ...JSON.parse(event.data) });
+    });
+    events.addEventListener("error", () => {
+      lost = true;
+    });
+    events.addEventListener("open", () => {
+      // What was decided elsewhere while nothing was heard is read anew.
+      if (lost) tell({ kind: "again" });
+      lost = false;
+    });
+    addEventListener("pagehide", () => events.close());
+    return () => events.close();
+  }
+
+  #shrink() {
+    let bytes = 0;
+    for (const entry of this.#segments.values()) bytes += entry.bytes;
+    for (const [id, entry] of this.#segments) {
+      if (bytes <= KEPT_BYTES) return;
+      if (!entry.bytes) continue;
+      bytes -= entry.bytes;
+      this.#segments.delete(id);
+    }
+  }
+}
+
+function once(kept, key, make) {
+  if (!kept.has(key)) {
+    const made = make();
+    made.catch(() => kept.delete(key));
+    kept.set(key, made);
+  }
+  return kept.get(key);
+}
+
+function post(address, body) {
+  return ask(address, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+  });
+}
+
+/** Ask the server; a server that is busy is asked again. */
+async function ask(address, options = {}) {
+  for (let tries = 1; ; tries += 1) {
+    let answer;
+    try {
+      answer = await fetch(address, { credentials: "same-origin", ...options });
+    } catch {
+      throw new SourceError("unreachable", UNREACHABLE);
+    }
+    if (answer.ok) return answer;
+    const said = await answer.json().catch(() => ({}));
+    const words = said.error ?? { thing: "", reason: `the server answered ${answer.status}`, remedy: "try again" };
+    const busy = answer.status === 429 || answer.status === 503;
+    if (busy && tries < BUSY_TRIES) {
+      const wait = Number(answer.headers.get("Retry-After")) || 1;
+      await new Promise((done) => setTimeout(done, 1000 * Math.min(wait, 5)));
+      continue;
+    }
+    const kind = answer.status === 409 ? "conflict" : busy ? "busy" : "refused";
+    throw new SourceError(kind, typeof words === "string" ? { reason: words } : words, said);
+  }
+}
