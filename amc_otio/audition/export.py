@@ -1,0 +1,445 @@
+"""The audition page as one HTML file that needs no server: a colleague opens it, decides, and gives back decisions.
+
+Everything is in the file: the page's modules as ``data:`` addresses in an import map, the list, and for the best
+candidates of each edit point the sounds (FLAC, 16 bits, rounded and not dithered: what is written is heard once and
+never processed again), spectrograms, matrices, joins and pictures, each in an element that no browser runs. The file
+may ask nothing of any network (`policy`).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, BinaryIO, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amc_otio.audition.records import EditPointTold, Stretch, Take, Told
+from amc_otio.codec import encode
+from amc_otio.config import ANALYSIS_RATE
+from amc_otio.errors import AmcError, MediaError, UsageError
+from amc_otio.media.wav import whole_file
+from amc_otio.proposals.decisions import DECISIONS_FORMAT, DECISIONS_VERSION, Decisions
+
+LARGEST: Final = 200_000_000
+"""Bytes of a file that is written without being asked twice: a browser holds all of it in memory."""
+FOLDER: Final = Path(__file__).with_name("page")
+_ID: Final = re.compile(r"[0-9]+(\.[0-9]+)?\.(out|in|present)")
+_IMPORT: Final = re.compile(r'^((?:import|export)\b[^;"\']*?\bfrom\s+)"\./([a-z_]+\.js)";', re.MULTILINE)
+_NOT_ALONE: Final = re.compile(
+    r"^\s*import\s*[\"']|\bimport\s*\(|\bimport\.meta\b|\baddModule\s*\(|\bnew Worker\b", re.M
+)
+_STYLE: Final = re.compile(r'<link\b[^>]*\bhref="(?:page/)?style\.css"[^>]*>')
+_START: Final = re.compile(r'<script\b[^>]*\bsrc="(?:page/)?main\.js"[^>]*>\s*</script>')
+_LEFT: Final = re.compile(r'<(?:script|link|img|iframe|source|video|audio)\b[^>]*\b(?:src|href)="(?!data:|#)[^"]+"')
+_STARTER: Final = 'import "amc/main.js";'
+
+
+class Media(Protocol):
+    """What `amc_otio.audition.material.Material` gives: bytes by id; AmcError for what cannot be read."""
+
+    def segment(self, id_: str, /) -> bytes: ...
+    def matrix(self, number: int, rank: int, /) -> bytes: ...
+    def joins(self, number: int, rank: int, /) -> dict[str, Any]: ...
+    def frame(self, id_: str, /) -> bytes: ...
+    def video(self, id_: str, /) -> bytes: ...
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written.
+
+    Attributes
+    ----------
+    path
+        The file.
+    bytes
+        Its size.
+    points, takes
+        Edit points and candidates that can be heard in it.
+    notes
+        What is not in it, in words.
+    """
+
+    path: Path
+    bytes: int
+    points: int
+    takes: int
+    notes: tuple[str, ...]
+
+
+def export_page(
+    material: Media,
+    told: Told,
+    decisions: Decisions | None,
+    path: Path,
+    top: int = 3,
+    force: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+    *,
+    video: bool = True,
+) -> Exported:
+    """Write the page with the best candidates of each edit point into one file (temporary name, then rename).
+
+    The same input gives the same bytes, as far as the video encoder does. Candidates whose sound cannot be read are
+    left out with a note.
+
+    Parameters
+    ----------
+    material
+        Gives the bytes of sounds and pictures.
+    told
+        The whole list; `live` and what is beyond `top` are changed here.
+    decisions
+        What was decided so far; a colleague goes on from there. What is decided of a candidate that is not in the file
+        stays as it is.
+    top
+        Candidates of each edit point.
+    force
+        Replace a file that is there, and write one of more than `LARGEST` bytes.
+    progress
+        Called with how many edit points are done, and how many there are.
+    video
+        Also put in the moving pictures.
+
+    Raises
+    ------
+    UsageError
+        When `top` is less than 1, or the file would be larger than `LARGEST`.
+    MediaError
+        When no candidate's sound can be read.
+    OutputError
+        When the file cannot be written.
+    """
+    if top < 1:
+        raise UsageError("--top", f"is {top}", "give 1 or more")
+    if not force:
+        _check_size(path, estimate(told, top, video=video))
+    page = Page()
+    notes: list[str] = []
+    points: list[EditPointTold] = []
+    joins: dict[str, Any] = {}
+    with whole_file(path, overwrite=force) as file:
+        out = _Counted(file, None if force else LARGEST, path)
+        out.text(page.head)
+        for done, point in enumerate(told.points):
+            if progress is not None:
+                progress(done, len(told.points))
+            points.append(_point(point, material, top, video, out, joins, notes))
+        if progress is not None:
+            progress(len(points), len(points))
+        takes = sum(len(point.takes) for point in points)
+        if not takes:
+            why = notes[0] if notes else "no edit point has a candidate"
+            raise MediaError(told.file, f"nothing of it can be heard: {why}", "relink the media and propose again")
+        shown = replace(told, live=False, points=tuple(points))
+        so_far = decisions or _nothing_decided(told)
+        out.json("amc-told", encode(shown))
+        out.json("amc-joins", joins)
+        out.json("amc-decisions", encode(so_far))
+        out.text(page.tail)
+    return Exported(path, out.written, sum(bool(p.takes) for p in points), takes, tuple(notes))
+
+
+def estimate(told: Told, top: int, *, video: bool = True) -> int:
+    """Say about how many bytes the file will have, before anything is read.
+
+    FLAC of film sound takes about 0.55 of its 16 bits, base64 4/3 of the bytes; a picture is about 9 kB, a second of
+    video about 30 kB.
+    """
+    total = 600_000
+    for point in told.points:
+        stretches = _stretches(point, top)
+        for one in stretches:
+            total += int(one.count * one.channels * 2 * 0.55 + one.count / 1024 * 128)
+            if one.has_picture:
+                total += 9_000 + (int(one.count / ANALYSIS_RATE * 30_000) if video else 0)
+        total += 20_000 * min(top, len(point.takes))
+    return total * 4 // 3
+
+
+def flac(samples: NDArray[np.float32]) -> bytes:
+    """Return samples, shape ``(channels, n)`` at 48 kHz, as FLAC of 16 bits: rounded to the nearest, without dither."""
+    import soundfile
+
+    whole = np.clip(np.rint(samples.astype(np.float64) * 32768), -32768, 32767).astype(np.int16)
+    file = io.BytesIO()
+    soundfile.write(file, whole.T, ANALYSIS_RATE, format="FLAC", subtype="PCM_16")
+    return file.getvalue()
+
+
+def compressed(segment: bytes) -> bytes:
+    """Return a segment's safetensors with its tensor ``samples`` as ``flac``; the rest as it is.
+
+    ``flac`` has the shape ``[bytes]``; ``channels`` and ``count`` join the metadata, as that no longer says them.
+    """
+    tensors, metadata = read_tensors(segment)
+    samples = tensors.pop("samples")
+    channels, count = samples.shape
+    tensors["flac"] = np.frombuffer(flac(samples), np.uint8)
+    return _tensors(tensors, metadata | {"channels": str(channels), "count": str(count)})
+
+
+def read_tensors(data: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """Return the tensors and the metadata of safetensors that were made here."""
+    from safetensors.numpy import load
+
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    return load(data), header.get("__metadata__", {})
+
+
+class Page:
+    """The page's own files as the beginning and the end of the exported one.
+
+    Parameters
+    ----------
+    folder
+        Where they are.
+
+    Raises
+    ------
+    ValueError
+        When the page is of another form than this module knows: a file would be missing from it.
+    """
+
+    def __init__(self, folder: Path = FOLDER) -> None:
+        files = {one.name: one.read_text(encoding="utf-8") for one in folder.iterdir() if one.is_file()}
+        modules = {name: files[name] for name in sorted(files) if name.endswith(".js")}
+        imports = {f"amc/{name}": _address(alone(name, text, set(modules))) for name, text in modules.items()}
+        import_map = json.dumps({"imports": imports}, separators=(",", ":"))
+        style = files["style.css"]
+        _need("</style" not in style.lower() and "@import" not in style, "style.css cannot be put into the page")
+        html = _whole_comments(files["index.html"])
+        html, styles = _STYLE.subn(lambda _: f"<style>{style}</style>", html)
+        html, starts = _START.subn("", html)
+        _need(styles == 1 and starts == 1, "index.html has not one style.css and one main.js")
+        left = _LEFT.search(html)
+        _need(left is None, f"index.html asks for another file: {left and left[0]}")
+        meta = f'<meta http-equiv="Content-Security-Policy" content="{policy(style, import_map, _STARTER)}">'
+        html, charsets = re.subn(r'(<meta charset="utf-8"\s*/?>)', lambda m: m[1] + meta, html, flags=re.IGNORECASE)
+        _need(charsets == 1, "index.html does not say that it is UTF-8")
+        html, heads = re.subn(r"</head>", lambda _: f'<script type="importmap">{import_map}</script></head>', html)
+        self.head, body, end = html.rpartition("</body>")
+        _need(heads == 1 and bool(body), "index.html has no head or no body")
+        self.tail = f'<script type="module">{_STARTER}</script>{body}{end}'
+
+
+def alone(name: str, text: str, known: set[str]) -> str:
+    """Return a module whose imports are bare names of an import map, which is what ``data:`` addresses can import.
+
+    Raises
+    ------
+    ValueError
+        Where it imports in another form than ``import … from "./name.js";``.
+    """
+    missing = {found[2] for found in _IMPORT.finditer(text)} - known
+    _need(not missing, f"{name} imports {sorted(missing)}, which the page has not")
+    made = _IMPORT.sub(lambda found: f'{found[1]}"amc/{found[2]}";', text)
+    other = _NOT_ALONE.search(made)
+    _need(other is None, f"{name} loads something in a way that one file cannot: {other and other[0]}")
+    _need('"./' not in made and "'./" not in made, f"{name} names a file beside it")
+    return made
+
+
+def policy(style: str, *scripts: str) -> str:
+    """Content security policy of the file: these scripts, the modules and pictures that it holds, and no network.
+
+    No text becomes markup or script by way of the DOM either (`require-trusted-types-for`, where the browser has it).
+    """
+    hashes = " ".join(_hash(one) for one in scripts)
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src {hashes} data:",
+            f"style-src {_hash(style)}",
+            "img-src data: blob:",
+            "media-src data: blob:",
+            "connect-src 'none'",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "require-trusted-types-for 'script'",
+            "trusted-types 'none'",
+        )
+    )
+
+
+class _Counted:
+    """Writes text elements, and no more bytes than are allowed."""
+
+    def __init__(self, file: BinaryIO, most: int | None, path: Path) -> None:
+        self.written = 0
+        self._file, self._most, self._path = file, most, path
+
+    def text(self, text: str) -> None:
+        data = text.encode("utf-8")
+        self.written += len(data)
+        if self._most is not None and self.written > self._most:
+            _check_size(self._path, self.written, "more than ")
+        self._file.write(data)
+
+    def json(self, id_: str, value: Any) -> None:
+        self.text(f'<script type="application/json" id="{id_}">{in_script(value)}</script>\n')
+
+    def bytes(self, kind: str, id_: str, data: bytes) -> None:
+        _need(_ID.fullmatch(id_) is not None or re.fullmatch(r"[0-9]+/[0-9]+", id_) is not None, f"{id_} is no id")
+        coded = base64.b64encode(data).decode("ascii")
+        self.text(f'<script type="text/plain" id="amc-{kind}-{id_}">{coded}</script>\n')
+
+
+def in_script(value: Any) -> str:
+    """JSON that is safe inside a script element: ASCII without ``<``, so that no text ends the element or comments."""
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c")
+
+
+def _point(
+    point: EditPointTold,
+    material: Media,
+    top: int,
+    video: bool,
+    out: _Counted,
+    joins: dict[str, Any],
+    notes: list[str],
+) -> EditPointTold:
+    """Write what an edit point needs; return it with the candidates that are in the file."""
+    if point.sound is None or not point.takes:
+        return replace(point, takes=())
+    held: dict[str, Stretch | None] = {}
+
+    def hold(stretch: Stretch | None, what: str) -> Stretch | None:
+        if stretch is not None and stretch.id not in held:
+            held[stretch.id] = _hold(stretch, what, material, video, out, notes)
+        return held[stretch.id] if stretch is not None else None
+
+    where = f"edit point {point.number}"
+    sound = hold(point.sound, f"{where}, {point.outgoing}")
+    takes: list[Take] = []
+    for take in point.takes[:top]:
+        what = f"{where}, candidate {take.rank}, {take.name}"
+        outgoing, incoming = hold(take.outgoing, f"{where}, {point.outgoing}"), hold(take.incoming, what)
+        if outgoing is None or incoming is None:
+            continue
+        takes.append(replace(take, outgoing=outgoing, incoming=incoming))
+        _analysis(point.number, take, what, material, out, joins, notes)
+    present = point.present
+    if present is not None:
+        present = replace(present, incoming=hold(present.incoming, f"{where}, the present {present.name}"))
+    if point.sound.has_picture:
+        _frame(f"{point.number}.out", material, out)
+    if present is not None and present.incoming is not None and present.incoming.has_picture:
+        _frame(f"{point.number}.present", material, out)
+    for take in takes:
+        for side, stretch in (("out", take.outgoing), ("in", take.incoming)):
+            if stretch.has_picture:
+                _frame(f"{point.number}.{take.rank}.{side}", material, out)
+    return replace(point, sound=sound, present=present, takes=tuple(takes))
+
+
+def _hold(stretch: Stretch, what: str, material: Media, video: bool, out: _Counted, notes: list[str]) -> Stretch | None:
+    """Write a segment; return what is told of it, or None where its sound cannot be read."""
+    try:
+        sound = material.segment(stretch.id)
+    except (AmcError, KeyError) as error:
+        reason = error.reason if isinstance(error, AmcError) else "has no sound"
+        notes.append(f"{what}: left out: {getattr(error, 'thing', '')} {reason}".replace(":  ", ": "))
+        return None
+    out.bytes("segment", stretch.id, compressed(sound))
+    if not (video and stretch.has_picture):
+        return stretch
+    try:
+        out.bytes("video", stretch.id, material.video(stretch.id))
+    except (AmcError, KeyError):
+        notes.append(f"{what}: without moving pictures")
+    return stretch
+
+
+def _analysis(
+    number: int, take: Take, what: str, material: Media, out: _Counted, joins: dict[str, Any], notes: list[str]
+) -> None:
+    key = f"{number}/{take.rank}"
+    try:
+        out.bytes("matrix", key, _tensors(*read_tensors(material.matrix(number, take.rank))))
+    except (AmcError, KeyError) as error:
+        notes.append(f"{what}: without its matrix: {getattr(error, 'reason', 'it has none')}")
+    try:
+        joins[key] = material.joins(number, take.rank)
+    except (AmcError, KeyError) as error:
+        notes.append(f"{what}: without the other methods: {getattr(error, 'reason', 'they cannot be found')}")
+
+
+def _frame(id_: str, material: Media, out: _Counted) -> None:
+    try:
+        picture = material.frame(id_)
+    except (AmcError, KeyError):
+        return  # the page shows the sign of sound there, as live
+    out.bytes("frame", id_, picture)
+
+
+def _stretches(point: EditPointTold, top: int) -> Iterator[Stretch]:
+    if point.sound is None or not point.takes:
+        return
+    found = {point.sound.id: point.sound}
+    if point.present is not None and point.present.incoming is not None:
+        found[point.present.incoming.id] = point.present.incoming
+    for take in point.takes[:top]:
+        found |= {take.outgoing.id: take.outgoing, take.incoming.id: take.incoming}
+    yield from found.values()
+
+
+def _nothing_decided(told: Told) -> Decisions:
+    return Decisions(
+        DECISIONS_FORMAT, DECISIONS_VERSION, told.tool, told.proposals_sha256, told.timeline_sha256, (), ""
+    )
+
+
+def _check_size(path: Path, size: int, about: str = "about ") -> None:
+    if size > LARGEST:
+        raise UsageError(
+            path,
+            f"would have {about}{size / 1e6:.0f} MB, more than the {LARGEST / 1e6:.0f} MB that a browser opens readily",
+            "export fewer candidates with --top, leave out the moving pictures with --no-video, or give --force",
+        )
+
+
+def _tensors(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> bytes:
+    """Safetensors with everything in the order of its name: safetensors' own writer orders metadata by chance."""
+    kinds = {"float32": "F32", "uint8": "U8"}
+    header: dict[str, Any] = {"__metadata__": dict(sorted(metadata.items()))}
+    data = b""
+    for name in sorted(tensors, key=lambda n: (-tensors[n].dtype.itemsize, n)):  # so that each is aligned
+        array = np.ascontiguousarray(tensors[name])
+        begin = len(data)
+        data += array.tobytes()
+        header[name] = {
+            "dtype": kinds[array.dtype.name],
+            "shape": list(array.shape),
+            "data_offsets": [begin, len(data)],
+        }
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data
+
+
+def _address(module: str) -> str:
+    return "data:text/javascript;base64," + base64.b64encode(module.encode("utf-8")).decode("ascii")
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode('utf-8')).digest()).decode('ascii')}'"
+
+
+def _whole_comments(html: str) -> str:
+    """The markup without its comments, in which nothing is replaced."""
+    return re.sub(r"<!--.*?-->", "", html, flags=re.DOTALL)
+
+
+def _need(true: bool, problem: str) -> None:
+    if not true:
+        raise ValueError(problem)
