@@ -153,12 +153,43 @@ export function lanes(height) {
 }
 
 /**
+ * A drawing on the time axis around a join that is painted once and then followed by the playhead.
+ *
+ * @param {HTMLCanvasElement} canvas laid out by CSS
+ * @param {function(object, object): void} paint draws a scene on what `layer` gives
+ * @returns {{setData: function(object): void, draw: function(?number=, ?number=): void, secondsAt: function(number):
+ *   number}} `setData` takes a scene (and paints anew at the next `draw`, as it does when the canvas has another size);
+ *   `draw` takes the playhead's and the pointer's place in seconds from the join, null for none; `secondsAt` gives the
+ *   seconds at CSS pixels from the left edge
+ */
+export function followed(canvas, paint) {
+  let scene = null;
+  const picture = new Picture(canvas, (on) => paint(on, scene));
+  const time = () => axis(scene.from, scene.to, canvas.clientWidth);
+  return {
+    setData(data) {
+      scene = data;
+      picture.invalidate();
+    },
+    draw(position = null, hover = null) {
+      if (!scene) return;
+      const { x } = time();
+      const marks = [];
+      if (hover !== null) marks.push({ x: x(hover), colour: scene.colours.muted, text: `${signed(hover, 3)} s` });
+      if (position !== null) marks.push({ x: x(position), colour: scene.colours.playhead, handle: true });
+      picture.draw(marks);
+    },
+    secondsAt: (x) => (scene ? time().seconds(x) : 0),
+  };
+}
+
+/**
  * A picture that is drawn once, with marks that move over it: only what the marks covered is restored.
  *
  * @param {HTMLCanvasElement} canvas
  * @param {function(object): void} paint draws the picture on what `layer` gives
  */
-export class Picture {
+class Picture {
   #canvas;
   #paint;
   #still = null;

@@ -40,6 +40,27 @@ export function levelEnvelope(meeting, length) {
 }
 
 /**
+ * What both sounds of a join are heard with.
+ *
+ * @param {{fade_before: number, fade_after: number, law: string, gain_db: number, glide: number}} meeting samples and dB
+ * @returns {{out: function(number): number, in: function(number): number}} linear gains at so many samples from the point
+ */
+export function heardGains(meeting) {
+  const { fade_before: before, fade_after: after, law, glide } = meeting;
+  const fade = before + after;
+  const [out, coming] = gains(fade, law);
+  const turned = levelEnvelope(meeting, fade + glide);
+  const at = (curve, t, first, last) => {
+    const i = Math.floor(t + before);
+    return i < 0 ? first : (curve[i] ?? last);
+  };
+  return {
+    out: (t) => at(out, t, 1, 0),
+    in: (t) => at(coming, t, 0, 1) * at(turned, t, 1, 1),
+  };
+}
+
+/**
  * Longest fade that the handles allow.
  *
  * @param {{outgoing_before: number, outgoing_after: number, incoming_before: number, incoming_after: number}} room samples

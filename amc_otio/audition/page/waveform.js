@@ -1,8 +1,8 @@
 // The two sounds around the join on one time axis: the outgoing one above, the incoming one below. What is heard is
 // bright and drawn with the gain that it is heard with; the rest of both sounds is dim.
 
-import { gains, levelEnvelope } from "./fades.js";
-import { Picture, axis, hairline, lanes, ruler, signed, span, write } from "./drawing.js";
+import { axis, followed, hairline, lanes, ruler, signed, span, write } from "./drawing.js";
+import { gains, heardGains } from "./fades.js";
 import { columns } from "./peaks.js";
 import { RATE } from "./rational.js";
 
@@ -35,28 +35,6 @@ export function drawWaveform(canvas, scene) {
   const wave = makeWaveform(canvas);
   wave.setData(scene);
   wave.draw(scene.position, scene.hover);
-}
-
-/** The same for any picture on this time axis. @param {HTMLCanvasElement} canvas @param {function(object, Scene)} paint */
-export function followed(canvas, paint) {
-  let scene = null;
-  const picture = new Picture(canvas, (on) => paint(on, scene));
-  const time = () => axis(scene.from, scene.to, canvas.clientWidth);
-  return {
-    setData(data) {
-      scene = data;
-      picture.invalidate();
-    },
-    draw(position = null, hover = null) {
-      if (!scene) return;
-      const { x } = time();
-      const marks = [];
-      if (hover !== null) marks.push({ x: x(hover), colour: scene.colours.muted, text: `${signed(hover, 3)} s` });
-      if (position !== null) marks.push({ x: x(position), colour: scene.colours.playhead, handle: true });
-      picture.draw(marks);
-    },
-    secondsAt: (x) => (scene ? time().seconds(x) : 0),
-  };
 }
 
 /**
@@ -98,9 +76,10 @@ function paintWaveform(on, scene) {
   const after = meeting.fade_after / RATE;
   const perColumn = ((scene.to - scene.from) * RATE) / context.canvas.width;
   const count = context.canvas.width;
+  const heard = heardGains(meeting);
   const sounds = [
-    { key: "out", at: meeting.out_at, gain: outgoingGain(meeting) },
-    { key: "in", at: meeting.in_at, gain: incomingGain(meeting) },
+    { key: "out", at: meeting.out_at, gain: heard.out },
+    { key: "in", at: meeting.in_at, gain: heard.in },
   ].filter(({ key }) => scene[key]);
   for (const sound of sounds) {
     const segment = scene[sound.key];
@@ -128,12 +107,10 @@ function paintWaveform(on, scene) {
   }
   hairline(on, colours.line, 0, lane.in.top - 1, width, lane.in.top - 1);
   curves(on, time, lane, scene);
-  hairline(on, colours.join, time.x(0), RULERLESS, time.x(0), height);
+  hairline(on, colours.join, time.x(0), lane.out.top - 6, time.x(0), height);
   ruler(on, time, { colours, fade: [before, after], label: scene.label });
   if (sounds.length) write(context, fullHeight(zoom), width - 8, lane.out.top + 10, colours.muted, "right");
 }
-
-const RULERLESS = 16;
 
 function fullHeight(zoom) {
   const db = -20 * Math.log10(zoom);
@@ -152,50 +129,28 @@ function zoomFor(all) {
 }
 
 // The area between the lowest and the highest samples, or within the RMS; broken where there is no sound.
-function fillShape(context, { low, high, power }, { middle, scale, thin, step }, gainAt, inner) {
+function fillShape(context, shape, unit, gainAt, inner) {
+  const { middle, scale, thin, step } = unit;
+  const reach = (i) => {
+    const gain = Number.isNaN(shape.low[i]) ? 0 : gainAt(i);
+    const rms = inner ? Math.sqrt(shape.power[i]) : Infinity;
+    return gain && [Math.min(rms, shape.high[i]) * gain * scale + thin, Math.max(-rms, shape.low[i]) * gain * scale - thin];
+  };
+  const reaches = Array.from(shape.low, (_, i) => reach(i));
   context.beginPath();
-  const count = low.length;
-  for (let i = 0; i < count; i++) {
-    if (Number.isNaN(low[i])) continue;
-    let end = i;
-    const edges = [];
-    while (end < count && !Number.isNaN(low[end])) {
-      const gain = gainAt(end);
-      if (gain === 0) break;
-      const rms = inner ? Math.sqrt(power[end]) : 0;
-      edges.push(
-        gain * (inner ? Math.min(rms, high[end]) : high[end]) * scale + thin,
-        gain * (inner ? Math.max(-rms, low[end]) : low[end]) * scale - thin,
-      );
-      end++;
+  for (let start = 0; start < reaches.length; start++) {
+    let end = start;
+    while (reaches[end]) end++;
+    for (let i = start; i < end; i++) {
+      const [x, y] = [(i + 0.5) * step, middle - reaches[i][0]];
+      if (i === start) context.moveTo(x, y);
+      else context.lineTo(x, y);
     }
-    for (let j = i; j < end; j++) context.lineTo((j + 0.5) * step, middle - edges[2 * (j - i)]);
-    for (let j = end - 1; j >= i; j--) context.lineTo((j + 0.5) * step, middle - edges[2 * (j - i) + 1]);
-    if (end > i) {
-      context.closePath();
-      context.moveTo((end + 0.5) * step, middle);
-      i = end;
-    }
+    for (let i = end - 1; i >= start; i--) context.lineTo((i + 0.5) * step, middle - reaches[i][1]);
+    if (end > start) context.closePath();
+    start = end;
   }
   context.fill();
-}
-
-// Gain of the outgoing sound at so many samples from the join.
-function outgoingGain({ fade_before: before, fade_after: after, law }) {
-  const [out] = gains(before + after, law);
-  return (t) => (t < -before ? 1 : t >= after ? 0 : out[Math.min(out.length - 1, Math.floor(t + before))]);
-}
-
-function incomingGain(meeting) {
-  const { fade_before: before, fade_after: after, law } = meeting;
-  const fade = before + after;
-  const [, coming] = gains(fade, law);
-  const turned = levelEnvelope(meeting, fade + meeting.glide);
-  return (t) => {
-    const i = Math.floor(t + before);
-    if (t < -before) return 0;
-    return (i < fade ? coming[i] : 1) * (i < turned.length ? turned[i] : 1);
-  };
 }
 
 // The gains of the fade over each lane, from its top (1) to its bottom (0).
