@@ -196,6 +196,7 @@ export class Stage {
       current.mixed = plain(out, current.in, outAt, inAt, from, hold);
     }
     this.#player.load(current.mixed);
+    this.#showVideo();
     this.redraw();
   }
 
@@ -218,13 +219,13 @@ export class Stage {
   }
 
   #showVideo() {
-    const { urls, mixed, out, drawnMeeting } = this.#current;
+    const { urls, mixed, out, in: incoming, drawnMeeting: meeting } = this.#current;
     if (!urls) return;
     this.#viewer.show({
       ...urls,
-      pointAt: mixed.pointAt / RATE,
-      outOffset: (mixed.start - out.first) / RATE,
-      inOffset: this.#current.in ? (drawnMeeting.in_at - mixed.pointAt - this.#current.in.first) / RATE : 0,
+      outAt: (meeting.out_at - out.first) / RATE,
+      inAt: incoming ? (meeting.in_at - incoming.first) / RATE : 0,
+      point: mixed.pointAt / RATE,
     });
   }
 
@@ -240,7 +241,7 @@ export class Stage {
     this.#current = null;
     this.#wantsPlay = false;
     this.#player.load({});
-    this.#viewer.show(null);
+    this.#viewer.show({ outAt: 0, inAt: 0, point: 0 });
     this.redraw();
     this.#tell({ status: "failed", words });
   }
