@@ -64,7 +64,7 @@ class Editor:
 
     def ready(self) -> None:
         """Wait until a candidate can be heard."""
-        self.page.wait_for_function("window.amc && window.amc.state.values.status !== 'loading'", timeout=WAIT)
+        self.until("!!window.amc && window.amc.state.values.status !== 'loading'")
 
     def press(self, *keys: str) -> None:
         for key in keys:
@@ -74,7 +74,8 @@ class Editor:
         return self.page.evaluate("name => window.amc.state.values[name]", name)
 
     def until(self, script: str, argument: Any = None) -> None:
-        self.page.wait_for_function(script, arg=argument, timeout=WAIT)
+        # Not Playwright's own waiting: that evaluates text in the page, which its policy forbids.
+        wait_until(lambda: self.page.evaluate(script, argument), WAIT / 1000, script)
 
     def text(self, selector: str) -> str:
         return str(self.page.locator(selector).text_content())
@@ -417,7 +418,7 @@ def test_two_hundred_edit_points_of_twenty_candidates(large: Path, context: Any,
         began = page.evaluate("performance.now()")
         for _ in range(20):
             editor.press("ArrowRight")
-        page.wait_for_function(f"JSON.stringify({order}) !== '{json.dumps(before, separators=(',', ':'))}'", timeout=WAIT)
+        editor.until(f"JSON.stringify({order}) !== '{json.dumps(before, separators=(',', ':'))}'")
         print(f"20 steps of a slider: {page.evaluate('performance.now()') - began:.0f} ms")
         after = page.evaluate(order)
         assert after != before and sorted(after) == sorted(before) == list(range(21))
