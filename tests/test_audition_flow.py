@@ -266,6 +266,7 @@ def test_from_propose_to_a_written_timeline_with_the_keyboard_alone(
     plain = next(c for c in proposals.proposals[0].candidates if c.rank == nudged)
     kept_at = proposals.proposals[0].point.record_time + plain.cut_shift
     assert found[0][0] - kept_at == Fraction(2) / proposals.timeline.rate, "two frames later than proposed"
+    page.close()
     assert server.stop() == 0
 
 
@@ -751,6 +752,7 @@ def test_it_fits_the_screen(server: Server, context: Any, size: tuple[int, int],
 
 def test_the_server_ends_when_it_is_told_to(server: Server, context: Any):
     editor = Editor(context, server.url)
+    page.close()
     assert server.stop() == 0
     editor.until("!document.getElementById('banner').hidden")
     wait_until(lambda: server.process.poll() is not None)
