@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import subprocess
@@ -105,19 +106,24 @@ class Running:
         """Decide."""
         return self.client.put(f"api/decisions/{number}", json={"seen": seen, "decision": decision})
 
-    def raw(self, data: bytes, wait: float = 20.0) -> bytes:
-        """Send bytes as they are, and return all that comes back until the other side closes or is silent."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=wait) as one:
-            one.sendall(data)
-            found = b""
-            try:
-                while part := one.recv(65536):
-                    found += part
-                    if _is_whole(found):
-                        break
-            except (TimeoutError, ConnectionError):
-                pass
-            return found
+    def connect(self) -> socket.socket:
+        """A connection to it."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=20)
+
+    def raw(self, data: bytes) -> bytes:
+        """Send bytes as they are, and return the answer; nothing where the connection is closed without one."""
+        with self.connect() as one:
+            with contextlib.suppress(ConnectionError):  # it answers before all is sent
+                one.sendall(data)
+            return self.answer(one)
+
+    def answer(self, one: socket.socket, found: bytes = b"", until: bytes = b"") -> bytes:
+        """What comes back: a whole answer, or up to some bytes; after what was `found` already, the rest."""
+        had = len(found)
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            while not (until and until in found) and not _is_whole(found) and (part := one.recv(65536)):
+                found += part
+        return found[had:]
 
     def close(self) -> None:
         """End it, in order where it still runs."""
@@ -154,10 +160,10 @@ def start(proposals: Path, *, delay: float = 0.0, idle: float = 600.0, body_s: f
 
 def serve_fake(path: Path, delay: float, idle: float, body_s: float, name: str) -> None:
     """Serve the proposals with made-up sounds; prints the address and where decisions are kept."""
+    from amc_otio.audition import serving
     from amc_otio.audition.app import Page, PageFile
     from amc_otio.audition.guard import Limits
     from amc_otio.audition.keeping import DecisionsFile, decisions_path
-    from amc_otio.audition.serving import Server
     from amc_otio.audition.session import open_session
     from amc_otio.audition.writing import Writer
 
@@ -174,7 +180,8 @@ def serve_fake(path: Path, delay: float, idle: float, body_s: float, name: str) 
         writer=Writer(session.edit, proposals) if session.loaded is not None else None,
         files=files,
     )
-    server = Server(page, 0, idle, Limits(body_s=body_s))
+    serving.HEADERS_S = body_s
+    server = serving.Server(page, 0, idle, Limits(body_s=body_s))
     print(json.dumps({"address": server.address, "decisions": str(page.decisions.path)}), flush=True)
     print(server.run(), flush=True)
     page.decisions.close()

@@ -44,8 +44,10 @@ _RELOAD: Final = "use the address that amc-otio printed"
 
 @dataclass(frozen=True)
 class Limits:
-    """Of a request's body: bytes, and seconds until it must be there."""
+    """Of a request: bytes of address and headers, how many headers; bytes of the body, seconds until it is there."""
 
+    head_bytes: int = 16 * 1024
+    headers: int = 100
     body_bytes: int = 64 * 1024
     body_s: float = 10.0
 
@@ -124,6 +126,8 @@ class Guard:
     def _checked(self, scope: MutableMapping[str, Any]) -> dict[str, Any]:
         """The path that the routes see."""
         headers = _Headers(scope["headers"])
+        if headers.count > self._limits.headers or headers.size + len(scope["raw_path"]) > self._limits.head_bytes:
+            raise Refusal(431, "the request", "has too much before its body", _RELOAD, Connection="close")
         host = headers.one(b"host")
         if host is None or host.lower() not in self._hosts:
             raise Refusal(421, "the Host", "is not this server's", _RELOAD)
@@ -136,7 +140,7 @@ class Guard:
         method = scope["method"]
         if method not in METHODS:
             raise Refusal(405, "the method", "is not one of this server's", "", Allow=", ".join(METHODS))
-        raw = scope.get("raw_path") or b""
+        raw = scope["raw_path"]
         element, slash, rest = raw[1:].partition(b"/")
         if raw[:1] == b"/" and self._opens(element, method):
             raise Refusal(303, "the page", "is there", "", Location=f"/{self._token.decode()}/")
@@ -159,7 +163,10 @@ class Guard:
         """The whole body, within the limits."""
         headers = _Headers(scope["headers"])
         length = headers.one(b"content-length")
-        has_body = headers.one(b"transfer-encoding") is not None or length not in (None, b"0")
+        chunks = headers.one(b"transfer-encoding")
+        if chunks is not None and length is not None:
+            raise Refusal(400, "the body", "has two lengths", _RELOAD, Connection="close")
+        has_body = chunks is not None or length not in (None, b"0")
         if not has_body:
             return b""
         if scope["method"] not in ("PUT", "POST"):
@@ -196,6 +203,14 @@ class _Headers:
 
     def __init__(self, raw: list[tuple[bytes, bytes]]) -> None:
         self._raw = raw
+
+    @property
+    def count(self) -> int:
+        return len(self._raw)
+
+    @property
+    def size(self) -> int:
+        return sum(len(name) + len(value) for name, value in self._raw)
 
     def one(self, name: bytes) -> bytes | None:
         found = [value for key, value in self._raw if key.lower() == name]

@@ -30,7 +30,8 @@ HOST: Final = "127.0.0.1"
 MOST_CONNECTIONS: Final = 128
 HEADERS_S: Final = 10.0
 """A connection whose request has not begun after so many seconds is closed."""
-HEADER_BYTES: Final = 16 * 1024
+HEADER_BYTES: Final = 64 * 1024
+"""What the HTTP library takes in before it gives up; the guard allows less."""
 _LOOK_S: Final = 1.0
 _SIGNALS: Final = ("SIGINT", "SIGTERM", "SIGBREAK")
 
