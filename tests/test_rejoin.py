@@ -85,7 +85,7 @@ MODES = {
 def example(examples: Path, folder: Path, **wanted: object) -> Proposals:
     """Proposals for the bundled timeline."""
     values = {"match.representation": "mfcc", "match.k": 3, "match.max_level_step_lu": 0.0, **wanted}
-    sources = Sources(gallery=(examples / "sounds",), library=folder, workers=1)
+    sources = Sources(gallery=(examples / "sounds", examples / "media"), library=folder, workers=1)
     return propose(examples / "match_cut.otio", sources, settings=Settings().replace(values))
 
 
@@ -207,7 +207,7 @@ def test_relinked_media_is_found_where_it_was_found(moved: tuple[Proposals, Path
     )
     wanted = {"match.representation": "mfcc", "match.k": 2, "match.max_level_step_lu": 0.0, "edit.short": "keep"}
     made = propose(edit, sources, settings=Settings().replace(wanted))
-    write_proposals(tmp_path / "p.json", made)
+    write_proposals(made, tmp_path / "p.json")
     assert check_same(read_proposals(tmp_path / "p.json"), edit) > 0
 
 

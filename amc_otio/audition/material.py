@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from amc_otio.audition.joins import joins_of
+from amc_otio.audition.moving import content_type, segment_film
+from amc_otio.audition.pictures import frame_jpeg
 from amc_otio.audition.records import Meeting
 from amc_otio.audition.segments import Facts, Segments
 from amc_otio.audition.sound import matrix_of, segment_sound
@@ -62,6 +64,23 @@ class Material:
         """Sound and spectrogram of a segment as safetensors (`amc_otio.audition.sound.segment_sound`)."""
         segment = self.segments[id_]
         return self._store.get("sound", ("sound", id_), lambda: segment_sound(segment), later=later)
+
+    def frame(self, id_: str, later: bool = False) -> bytes:
+        """A picture beside a join as JPEG (`amc_otio.audition.pictures.frame_jpeg`)."""
+        moment = self.segments.moment(id_)
+        return self._store.get("pictures", ("frame", id_), lambda: frame_jpeg(moment), later=later)
+
+    def video(self, id_: str, later: bool = False) -> bytes:
+        """A segment's pictures as a film (`amc_otio.audition.moving.segment_film`), of the type `video_type`."""
+        segment = self.segments[id_]
+        if not segment.has_picture:
+            raise KeyError(id_)
+        return self._store.get("videos", ("video", id_), lambda: segment_film(segment), later=later)
+
+    @property
+    def video_type(self) -> str:
+        """The media type of videos."""
+        return content_type()
 
     def matrix(self, number: int, rank: int, later: bool = False) -> bytes:
         """Similarity matrix of a candidate as safetensors (`amc_otio.audition.sound.matrix_of`)."""

@@ -75,10 +75,9 @@ class Segment:
 
 @dataclass(frozen=True)
 class Moment:
-    """A picture that the page may ask for: the one that is shown of a file at a time.
+    """A picture that the page may ask for: one beside a point of a file.
 
-    `at` counts half samples, so that the middle of a frame can be named: ``at / 96000`` seconds from the start of the
-    file's sound. `before` asks for the last picture that begins before it.
+    `at` is the point, in samples; `before` asks for the last picture before it, else it is the first one after it.
     """
 
     id: str

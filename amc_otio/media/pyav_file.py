@@ -154,11 +154,16 @@ class PyAVFile:
         stream = self.av_stream(k)
         return float((stream.start_time or 0) * stream.time_base - self.start)
 
+    @property
+    def picture(self) -> Any:
+        """PyAV's object of the first stream of moving pictures, None where there is none; a cover is none."""
+        return self.container.streams[self._pictures[0]] if self._pictures else None
+
     # --- of the whole file --------------------------------------------------------------------------------------
 
     def info(self) -> MediaInfo:
         """Return what the file holds."""
-        picture = self.container.streams[self._pictures[0]] if self._pictures else None
+        picture = self.picture
         rate = (picture.average_rate or picture.guessed_rate) if picture is not None else None
         frame_rate = Fraction(rate) if rate and rate > 0 else None
         timecode = self._timecode()
