@@ -29,7 +29,7 @@ export class Player extends EventTarget {
   #output = null;
   #meter = null;
   #versions = new Map();
-  #chosen = "A";
+  #wish = "C";
   #deck = null;
   #resting = 0;
   #framing = false;
@@ -44,12 +44,11 @@ export class Player extends EventTarget {
    * Take other sounds. While it plays they take over at the same position: a nudge is heard at once.
    *
    * @param {Object<string, {channels: Float32Array[], gain: number}>} sounds versions by name, equally long, at 48 kHz, or
-   *   what `mix` returns. The chosen version stays chosen if it is among them; otherwise the last one is.
+   *   what `mix` or `plain` returns. The version that was chosen last is heard if it is among them, otherwise the last.
    */
   load(sounds) {
     const versions = Object.entries(sounds).filter(([, sound]) => sound?.channels);
     this.#versions = new Map(versions.map(([name, { channels, gain }]) => [name, { buffer: bufferOf(channels), gain }]));
-    if (!this.#versions.has(this.#chosen)) this.#chosen = [...this.#versions.keys()].at(-1) ?? "A";
     if (this.#versions.size === 0) this.pause();
     this.#resting = this.#within(this.#resting);
     if (this.#deck) {
@@ -95,11 +94,12 @@ export class Player extends EventTarget {
     this.#tell("position");
   }
 
-  /** Let another version be heard. @param {string} name */
+  /** Let another version be heard, and kept to as sounds are loaded. @param {string} name */
   choose(name) {
-    if (!this.#versions.has(name) || name === this.#chosen) return;
-    this.#chosen = name;
-    this.#deck?.switchTo(name, this.#soon());
+    const before = this.chosen;
+    this.#wish = name;
+    if (this.chosen === before) return;
+    this.#deck?.switchTo(this.chosen, this.#soon());
     this.#tell("state");
   }
 
@@ -126,9 +126,9 @@ export class Player extends EventTarget {
     return this.#deck !== null;
   }
 
-  /** Name of the version that is heard. */
+  /** Name of the version that is heard: the last that was chosen, "C" at first, where there is such a one. */
   get chosen() {
-    return this.#chosen;
+    return this.#versions.has(this.#wish) ? this.#wish : ([...this.#versions.keys()].at(-1) ?? this.#wish);
   }
 
   get duration() {
@@ -165,7 +165,7 @@ export class Player extends EventTarget {
 
   #begin(position, at = this.#soon(), goesOn = false) {
     const old = this.#deck;
-    const deck = new Deck(this.#output, this.#versions, this.#chosen, this.#within(position), at, goesOn);
+    const deck = new Deck(this.#output, this.#versions, this.chosen, this.#within(position), at, goesOn);
     this.#deck = deck;
     old?.end(at);
     deck.whenOver(() => {

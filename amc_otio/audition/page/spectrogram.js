@@ -71,7 +71,10 @@ function paintSpectrogram(on, scene) {
       context.restore();
     }
     frequencies(on, top, tall, colours);
-    if (scene.names?.[key]) write(context, scene.names[key], 40, top + 10, colours.text);
+    const name = scene.names?.[key];
+    if (!name) continue;
+    plate(context, name, 40, top + 10, colours.surface);
+    write(context, name, 40, top + 10, colours.text);
   }
   hairline(on, colours.line, 0, lane.in.top - 1, width, lane.in.top - 1);
   hairline(on, colours.join, time.x(0), lane.out.top - 6, time.x(0), height);
@@ -89,14 +92,24 @@ function place(context, picture, left, top, width, height, [from, to]) {
   context.restore();
 }
 
-function frequencies(on, top, height, { muted, text }) {
+function frequencies(on, top, height, { muted, text, surface }) {
+  const { context } = on;
   for (const [hertz, label] of LABELLED) {
     // 128 triangles between 0 Hz and the highest, equally far apart in mel: the first is centred one step above 0.
     const band = (129 * mel(hertz)) / mel(HIGHEST) - 1;
     const y = top + height * (1 - (band + 0.5) / 128);
     hairline(on, muted, 0, y, 5, y);
-    write(on.context, label, 8, y, text);
+    plate(context, label, 8, y, surface);
+    write(context, label, 8, y, text);
   }
+}
+
+// So that words can be read whatever the sound is.
+function plate(context, label, x, y, colour) {
+  context.globalAlpha = 0.72;
+  context.fillStyle = colour;
+  context.fillRect(x - 3, y - 7, context.measureText(label).width + 6, 14);
+  context.globalAlpha = 1;
 }
 
 // Slaney's mel scale, as amc_otio/representations/spectral.py has it.

@@ -37,15 +37,16 @@ export class Viewer {
   /**
    * Show a join; called again as addresses come in, or as the join is nudged: a video that is there already stays.
    *
-   * @param {{outUrl?: ?string, inUrl?: ?string, outStill?: ?string, inStill?: ?string, outAt: number, inAt: number,
-   *   point: number}} join addresses of videos and stills; `outAt` and `inAt`, the point in seconds of each video (time 0
-   *   is its segment's first sample: `(meeting.out_at - segment.first) / 48000`); `point`, the same in seconds of the
-   *   player (`pointAt / 48000`)
+   * @param {?{outUrl?: ?string, inUrl?: ?string, outStill?: ?string, inStill?: ?string, pointAt: number,
+   *   outOffset: number, inOffset: number}} join addresses of videos and stills; `pointAt`, the point in seconds of the
+   *   player; the offsets, what is added to the player's position for that of each video (time 0 of which is its
+   *   segment's first sample). Null shows nothing.
    */
-  show({ outUrl = null, inUrl = null, outStill = null, inStill = null, outAt, inAt, point }) {
-    this.#point = point;
-    this.#sides.out.take(outUrl, outStill, outAt);
-    this.#sides.in.take(inUrl, inStill, inAt);
+  show(join) {
+    const { outUrl, inUrl, outStill, inStill, pointAt = 0, outOffset = 0, inOffset = 0 } = join ?? {};
+    this.#point = pointAt;
+    this.#sides.out.take(outUrl ?? null, outStill ?? null, outOffset + pointAt);
+    this.#sides.in.take(inUrl ?? null, inStill ?? null, inOffset + pointAt);
     this.#lead();
   }
 
