@@ -227,10 +227,10 @@ class Mock:
     listeners: list[queue.Queue[str]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def decide(self, number: int, **decision: Any) -> None:
-        """What another tab does."""
+    def decide(self, number: int, *, quiet: bool = False, **decision: Any) -> None:
+        """What another tab does; `quiet`: this one has not heard of it yet."""
         with self.lock:
-            self._put(number, _decision(f"point-{number}", **decision))
+            self._put(number, _decision(f"point-{number}", **decision), quiet=quiet)
 
     def put(self, number: int, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         with self.lock:
@@ -242,11 +242,11 @@ class Mock:
                 return 409, {"revision": revision, "decision": decision, "error": {"reason": "changed meanwhile"}}
             return 200, self._put(number, body["decision"])
 
-    def _put(self, number: int, decision: dict[str, Any]) -> dict[str, Any]:
+    def _put(self, number: int, decision: dict[str, Any], *, quiet: bool = False) -> dict[str, Any]:
         self.revision += 1
         self.decisions[number] = self.revision, decision
         answer = {"revision": self.revision, "decision": decision}
-        for one in self.listeners:
+        for one in [] if quiet else self.listeners:
             one.put(f"event: decision\ndata: {json.dumps({'number': number, **answer})}\n\n")
         return answer
 

@@ -161,7 +161,6 @@ export function makeControls(at, { laws, methods, rate, change, reset, needJoins
         const usable = option.value === take.meeting.method || now.methods.includes(option.value);
         option.disabled = Boolean(refusal) || !usable;
         option.textContent = methodName(option.value) + (refusal ? ` (${refusal})` : usable ? "" : " (not in this file)");
-        if (option.value === take.meeting.method) option.textContent += " · proposed";
       }
     },
   };

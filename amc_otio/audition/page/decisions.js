@@ -1,7 +1,7 @@
 /**
  * What was decided: shown at once, saved as it is made, and told apart from what another tab decided meanwhile.
  *
- * Events, with a `detail`: "change" {number, cause: "own" | "elsewhere" | "back", words}, "dropped" {number, decision}
+ * Events, with a `detail`: "change" {number, cause: "own" | "elsewhere" | "back" | "before", words}, "dropped" {number, decision}
  * (a change that was not kept: the undo stack forgets it), "saving" {pending, failing}, "ended" {reason}.
  */
 const FIRST_WAIT_S = 1;
@@ -53,7 +53,7 @@ export class Decisions extends EventTarget {
 
   /** Read what was decided before, and listen for what others decide. */
   async start() {
-    await this.#read();
+    await this.#read("before");
     this.#source.subscribe?.((event) => this.#heard(event));
   }
 
@@ -142,10 +142,10 @@ export class Decisions extends EventTarget {
     }
   }
 
-  async #read() {
+  async #read(cause = "elsewhere") {
     const answer = await this.#source.get();
     for (const [id, { revision, decision }] of Object.entries(answer.decisions)) {
-      if (this.#numbers.has(id)) this.#take(this.#numbers.get(id), revision, decision);
+      if (this.#numbers.has(id)) this.#take(this.#numbers.get(id), revision, decision, cause);
     }
     for (const [number, record] of this.#records) {
       const id = this.#ids.get(number);
@@ -166,14 +166,14 @@ export class Decisions extends EventTarget {
   }
 
   /** What the server holds; it never goes over a change of the editor that is on its way: that is answered itself. */
-  #take(number, revision, decision) {
+  #take(number, revision, decision, cause = "elsewhere") {
     if (!this.#ids.has(number)) return;
     const record = this.#record(number);
     if (record.wanted || record.sending || revision < record.seen) return;
     const before = this.of(number);
     record.seen = revision;
     record.saved = decision ?? undecided(this.#ids.get(number));
-    if (!same(before, record.saved)) this.#tell("change", { number, cause: "elsewhere" });
+    if (!same(before, record.saved)) this.#tell("change", { number, cause });
   }
 
   #record(number) {

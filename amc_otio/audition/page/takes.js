@@ -166,6 +166,7 @@ function presentRow(source, point) {
     make("span", { class: "number", text: now ? now.similarity.toFixed(3) : "" }),
     make("span", { class: "bars" }),
     make("span", { class: "number rank", text: "" }),
+    make("span", { class: "was" }),
     make("span", { class: "state" }),
   );
 }
