@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -147,12 +147,15 @@ class Server:
         self.errors: list[str] = []
         threading.Thread(target=self._drain, daemon=True).start()
         assert self.process.stdout is not None
-        # One line of JSON says where it is; the process goes on.
-        line = self.process.stdout.readline()
-        if not line:
-            self.process.wait(30)
-            raise AssertionError("".join(self.errors))
-        self.told: dict[str, Any] = json.loads(line)
+        # A JSON object says where it is; the process goes on.
+        text = ""
+        while not text.endswith("\n}\n"):
+            line = self.process.stdout.readline()
+            if not line:
+                self.process.wait(30)
+                raise AssertionError(text + "".join(self.errors))
+            text += line
+        self.told: dict[str, Any] = json.loads(text)
         self.url: str = self.told["address"]
 
     def _drain(self) -> None:
@@ -190,9 +193,9 @@ def artifacts(folder: Path) -> Path:
     return made
 
 
-def wait_until(true: Any, seconds: float = 20.0) -> None:
+def wait_until(true: Callable[[], object], seconds: float = 20.0, what: str = "") -> None:
     """Wait for what another process does."""
     until = time.monotonic() + seconds
     while not true():
-        assert time.monotonic() < until, "it did not come about"
-        time.sleep(0.05)
+        assert time.monotonic() < until, f"it did not come about: {what}"
+        time.sleep(0.03)

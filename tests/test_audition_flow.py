@@ -64,7 +64,7 @@ class Editor:
 
     def ready(self) -> None:
         """Wait until a candidate can be heard."""
-        self.page.wait_for_function("window.amc && window.amc.state.values.status !== 'loading'", timeout=WAIT)
+        self.until("!!window.amc && window.amc.state.values.status !== 'loading'")
 
     def press(self, *keys: str) -> None:
         for key in keys:
@@ -74,7 +74,8 @@ class Editor:
         return self.page.evaluate("name => window.amc.state.values[name]", name)
 
     def until(self, script: str, argument: Any = None) -> None:
-        self.page.wait_for_function(script, arg=argument, timeout=WAIT)
+        # Not Playwright's own waiting: that evaluates text in the page, which its policy forbids.
+        wait_until(lambda: self.page.evaluate(script, argument), WAIT / 1000, script)
 
     def text(self, selector: str) -> str:
         return str(self.page.locator(selector).text_content())
@@ -265,6 +266,7 @@ def test_from_propose_to_a_written_timeline_with_the_keyboard_alone(
     plain = next(c for c in proposals.proposals[0].candidates if c.rank == nudged)
     kept_at = proposals.proposals[0].point.record_time + plain.cut_shift
     assert found[0][0] - kept_at == Fraction(2) / proposals.timeline.rate, "two frames later than proposed"
+    page.close()
     assert server.stop() == 0
 
 
@@ -417,7 +419,7 @@ def test_two_hundred_edit_points_of_twenty_candidates(large: Path, context: Any,
         began = page.evaluate("performance.now()")
         for _ in range(20):
             editor.press("ArrowRight")
-        page.wait_for_function(f"JSON.stringify({order}) !== '{json.dumps(before, separators=(',', ':'))}'", timeout=WAIT)
+        editor.until(f"JSON.stringify({order}) !== '{json.dumps(before, separators=(',', ':'))}'")
         print(f"20 steps of a slider: {page.evaluate('performance.now()') - began:.0f} ms")
         after = page.evaluate(order)
         assert after != before and sorted(after) == sorted(before) == list(range(21))
@@ -750,6 +752,7 @@ def test_it_fits_the_screen(server: Server, context: Any, size: tuple[int, int],
 
 def test_the_server_ends_when_it_is_told_to(server: Server, context: Any):
     editor = Editor(context, server.url)
+    page.close()
     assert server.stop() == 0
     editor.until("!document.getElementById('banner').hidden")
     wait_until(lambda: server.process.poll() is not None)

@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from amc_otio.audition.records import EditPointTold, Stretch, Take, Told
+from amc_otio.audition.records import EditPointTold, Meeting, Stretch, Take, Told
 from amc_otio.codec import encode
 from amc_otio.config import ANALYSIS_RATE
 from amc_otio.errors import AmcError, MediaError, UsageError
@@ -47,9 +47,11 @@ class Media(Protocol):
 
     def segment(self, id_: str, /) -> bytes: ...
     def matrix(self, number: int, rank: int, /) -> bytes: ...
-    def joins(self, number: int, rank: int, /) -> dict[str, Any]: ...
+    def joins(self, number: int, rank: int, /) -> dict[str, Meeting | str]: ...
     def frame(self, id_: str, /) -> bytes: ...
     def video(self, id_: str, /) -> bytes: ...
+    @property
+    def video_type(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -287,10 +289,11 @@ class _Counted:
     def json(self, id_: str, value: Any) -> None:
         self.text(f'<script type="application/json" id="{id_}">{in_script(value)}</script>\n')
 
-    def bytes(self, kind: str, id_: str, data: bytes) -> None:
+    def bytes(self, kind: str, id_: str, data: bytes, media_type: str = "") -> None:
         _need(_ID.fullmatch(id_) is not None or re.fullmatch(r"[0-9]+/[0-9]+", id_) is not None, f"{id_} is no id")
         coded = base64.b64encode(data).decode("ascii")
-        self.text(f'<script type="text/plain" id="amc-{kind}-{id_}">{coded}</script>\n')
+        of = f' data-type="{media_type}"' if media_type else ""
+        self.text(f'<script type="text/plain" id="amc-{kind}-{id_}"{of}>{coded}</script>\n')
 
 
 def in_script(value: Any) -> str:
@@ -354,7 +357,7 @@ def _hold(stretch: Stretch, what: str, material: Media, video: bool, out: _Count
     if not (video and stretch.has_picture):
         return stretch
     try:
-        out.bytes("video", stretch.id, material.video(stretch.id))
+        out.bytes("video", stretch.id, material.video(stretch.id), material.video_type)
     except (AmcError, KeyError):
         notes.append(f"{what}: without moving pictures")
     return stretch
@@ -369,7 +372,10 @@ def _analysis(
     except (AmcError, KeyError) as error:
         notes.append(f"{what}: without its matrix: {getattr(error, 'reason', 'it has none')}")
     try:
-        joins[key] = material.joins(number, take.rank)
+        found = material.joins(number, take.rank)
+        joins[key] = {
+            method: {"refusal": one} if isinstance(one, str) else encode(one) for method, one in found.items()
+        }
     except (AmcError, KeyError) as error:
         notes.append(f"{what}: without the other methods: {getattr(error, 'reason', 'they cannot be found')}")
 

@@ -75,7 +75,8 @@ export class OfflineSource {
   async videoUrl(segment) {
     if (!this.#videos.has(segment)) {
       const bytes = bytesOf(`amc-video-${segment}`);
-      this.#videos.set(segment, bytes && URL.createObjectURL(new Blob([bytes], { type: "video/mp4" })));
+      const type = document.getElementById(`amc-video-${segment}`)?.dataset.type;
+      this.#videos.set(segment, bytes && URL.createObjectURL(new Blob([bytes], { type })));
     }
     return this.#videos.get(segment);
   }
