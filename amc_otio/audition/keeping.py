@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from amc_otio.codec import encode
-from amc_otio.errors import OutputError, ProposalsError
+from amc_otio.errors import AmcError, OutputError, ProposalsError
 from amc_otio.locks import FileLock
 from amc_otio.proposals.decided import decided
 from amc_otio.proposals.decisions import (
@@ -30,10 +30,9 @@ from amc_otio.proposals.decisions import (
     content_hash,
     decisions_for,
     read_decisions,
-    write_decisions,
 )
 from amc_otio.proposals.records import Proposals
-from amc_otio.timeline.write import check_new_file, json_text
+from amc_otio.timeline.write import check_new_file, json_text, write_json
 
 _ELSEWHERE: Final = "name another file with --decisions, or move this one away"
 
@@ -104,10 +103,17 @@ class DecisionsFile:
         self._held: bytes | None = None
         self._seen: tuple[int, ...] | None = None
         self._mutex = threading.Lock()
-        check_new_file(self.path, None, force=True)
-        with self._alone():
-            self._remove_left_over()
-            self._read()
+        try:
+            check_new_file(self.path, None, force=True)
+        except OutputError as error:
+            raise OutputError(error.thing, error.reason, "name another file with --decisions") from error
+        try:
+            with self._alone():
+                self._remove_left_over()
+                self._read()
+        except AmcError:
+            self.close()
+            raise
 
     @property
     def revision(self) -> int:
@@ -171,9 +177,10 @@ class DecisionsFile:
                 raise Changed(Entry(0, Decision(decision.point, "undecided")))
             made = Entry(self._revision + 1, decision)
             whole = self._whole({**self._entries, number: made})
-            write_decisions(whole, self.path)
+            value = encode(whole)
+            write_json(self.path, value)
             _sync_folder(self.path.parent)
-            self._held = json_text(encode(whole)).encode()
+            self._held = json_text(value).encode()
             self._seen = self._state()
             self._revision = made.revision
             self._entries[number] = made
@@ -269,7 +276,10 @@ class DecisionsFile:
         except UnicodeEncodeError as error:
             thing = f"decision on {decision.point}"
             raise ProposalsError(thing, "has half a character in its note", "write the note anew") from error
-        alone = replace(self._proposals, proposals=(self._proposals.proposals[number - 1],))
+        proposal = self._proposals.proposals[number - 1]
+        # The chosen candidate alone, where it is there: hashing the others would take most of the time.
+        one = tuple(candidate for candidate in proposal.candidates if candidate.rank == decision.rank)
+        alone = replace(self._proposals, proposals=(replace(proposal, candidates=one) if one else proposal,))
         made = decisions_for(alone, (decision,))
         if decision.state == "chosen":
             self._check(alone, made)
