@@ -562,7 +562,7 @@ DRAWING = """<!doctype html><link rel="icon" href="data:,">
   const mel = { data: new Uint8Array(128 * 282).fill(140), shape: [128, 282] };
   const segment = (level, first) => ({ first, channels: [noise(level)], mel });
   const meeting = {
-    out_at: 244000, in_at: 644000, fade_before: 12000, fade_after: 24000, law: "equal-gain", gain_db: 0, glide: 0, slip: 0,
+    out_at: 244000, in_at: 644000, fade_before: 12000, fade_after: 24000, law: "equal-gain", gain_db: 0, glide: 0,
   };
   const scene = { out: segment(0.5, 100000), in: segment(0.25, 500000), meeting, from: -2.5, to: 2.5, colours };
   const data = Uint8Array.from({ length: 47 * 47 }, (_, i) => (i * 7) % 256);

@@ -35,19 +35,19 @@ export function drawMatrix(canvas, what) {
   frame(on, left, MARGIN.top, side, colours.line);
   seconds(on, { hop, columns, rows, x, y, left, bottom, side, colours });
 
-  const chosen = joinIn(what);
+  const { row, column } = joinIn(what);
   context.save();
   context.beginPath();
   context.rect(left, MARGIN.top, side, side);
   context.clip();
-  const reach = rows + columns;
-  stroke(context, colours.join, 0.55, [], x(chosen.column - reach), y(chosen.row - reach), x(chosen.column + reach), y(chosen.row + reach));
-  stroke(context, colours.join, 0.9, [2, 3], left, y(chosen.row), x(chosen.column), y(chosen.row));
-  stroke(context, colours.join, 0.9, [2, 3], x(chosen.column), bottom, x(chosen.column), y(chosen.row));
+  const far = rows + columns;
+  stroke(context, colours.join, 0.55, [], [x(column - far), y(row - far)], [x(column + far), y(row + far)]);
+  stroke(context, colours.join, 0.9, [2, 3], [left, y(row)], [x(column), y(row)]);
+  stroke(context, colours.join, 0.9, [2, 3], [x(column), bottom], [x(column), y(row)]);
   context.restore();
   if (best) ring(context, x(best[1]), y(best[0]), colours);
   const within = (value, low, high) => Math.min(Math.max(value, low), high);
-  dot(context, within(x(chosen.column), left, left + side), within(y(chosen.row), MARGIN.top, bottom), colours);
+  dot(context, within(x(column), left, left + side), within(y(row), MARGIN.top, bottom), colours);
   legend(context, left, best !== null, colours);
 }
 
@@ -139,14 +139,14 @@ function dot(context, x, y, { join, surface }) {
   }
 }
 
-function stroke(context, colour, alpha, dash, x1, y1, x2, y2) {
+function stroke(context, colour, alpha, dash, from, to) {
   context.strokeStyle = colour;
   context.globalAlpha = alpha;
   context.lineWidth = 1;
   context.setLineDash(dash);
   context.beginPath();
-  context.moveTo(x1, y1);
-  context.lineTo(x2, y2);
+  context.moveTo(...from);
+  context.lineTo(...to);
   context.stroke();
   context.setLineDash([]);
   context.globalAlpha = 1;
