@@ -1,5 +1,5 @@
-// How alike the two sounds are at every pair of moments (the paper's section 2.4 and Figure 3): where Max-SS would meet,
-// and where they do meet. A nudge moves both moments alike: along the diagonal through the join.
+// How alike the two sounds are at every pair of moments (the paper's section 2.4 and Figure 3): where Max-SS would
+// meet, and where they do meet. A nudge moves both moments alike: along the diagonal through the join.
 
 import { fitted, hairline, tick, write } from "./drawing.js";
 import { RATE } from "./rational.js";
@@ -31,7 +31,8 @@ export function drawMatrix(canvas, what) {
   const y = (step) => bottom - ((step + 0.5) / rows) * side;
 
   context.imageSmoothingEnabled = false;
-  context.drawImage(pictured(data, rows, columns, shades(colours.surface, colours.muted)), left, MARGIN.top, side, side);
+  const picture = pictured(data, rows, columns, shades(colours.surface, colours.muted));
+  context.drawImage(picture, left, MARGIN.top, side, side);
   frame(on, left, MARGIN.top, side, colours.line);
   seconds(on, { hop, columns, rows, x, y, left, bottom, side, colours });
 
@@ -59,8 +60,8 @@ export function drawMatrix(canvas, what) {
  */
 export function describeMatrix(what) {
   const { hop, best } = what;
-  const at = (row, column) =>
-    `${((row * hop) / RATE).toFixed(2)} s into the outgoing window and ${((column * hop) / RATE).toFixed(2)} s into the match`;
+  const time = (step) => ((step * hop) / RATE).toFixed(2);
+  const at = (row, column) => `${time(row)} s into the outgoing window and ${time(column)} s into the match`;
   const { row, column } = joinIn(what);
   const highest = best ? `The two windows are most alike ${at(...best)}; ` : "The two windows are nowhere alike; ";
   return `${highest}the join is ${at(row, column)}.`.replaceAll(" -", " −");

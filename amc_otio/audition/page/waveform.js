@@ -52,7 +52,8 @@ export function describe({ meeting, from, to, out, in: coming }) {
   const fade = before + after;
   const heard = `Two waveforms from ${signed(from)} to ${signed(to)} s around the join`;
   const cut = "a plain cut";
-  const spread = `a fade of ${span(fade / RATE)}, ${span(before / RATE)} of it before the join, ${law.replace("-", " ")}`;
+  const early = `${span(before / RATE)} of it before the join`;
+  const spread = `a fade of ${span(fade / RATE)}, ${early}, ${law.replace("-", " ")}`;
   const turned = gain
     ? `; the incoming sound is turned ${gain > 0 ? "up" : "down"} by ${Math.abs(gain).toFixed(1)} dB` +
       (glide ? `, returning within ${span(glide / RATE)}` : "")
@@ -136,8 +137,8 @@ function zoomFor(sounds) {
   return Math.min(FILLED / Math.max(peak, 1e-9), MOST_ZOOM);
 }
 
-// The area between the lowest and the highest samples, or within the RMS, a column of pixels at a time: as one outline it
-// takes a browser several times as long.
+// The area between the lowest and the highest samples, or within the RMS, a column of pixels at a time: as one outline
+// it takes a browser several times as long.
 function fillShape(context, { low, high, power }, { middle, scale, most, thin, step }, heardWith, inner) {
   for (let i = 0; i < low.length; i++) {
     const gain = heardWith[i] * scale;
