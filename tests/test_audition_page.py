@@ -112,14 +112,14 @@ def test_the_keyboard_moves_and_numbers_choose(page: Any) -> None:
 def test_plays_switches_and_goes_on_with_the_next_row(page: Any) -> None:
     assert page.evaluate("amc.player.playing") is False
     press(page, " ")
-    until(page, "amc.player.playing && amc.player.position > 0.2")
+    until(page, "amc.player.playing && amc.player.position > 1.5")
     assert page.evaluate("amc.player.chosen") == "C"
     press(page, "b")
     assert page.evaluate("amc.player.chosen") == "A"
     assert page.locator("#players input[value=A]").is_checked()
-    assert page.evaluate("amc.player.playing && amc.player.position > 0.2")
+    assert page.evaluate("amc.player.playing && amc.player.position > 1.5")
     press(page, "ArrowDown")
-    until(page, "amc.player.playing && amc.player.position < 0.2")
+    until(page, "amc.player.playing && amc.player.position < 1.5")
     assert page.evaluate("amc.player.chosen") == "A"
     press(page, " ")
     assert page.evaluate("amc.player.playing") is False
