@@ -400,6 +400,7 @@ class Page {
       make("span", { class: "key", text: "" }),
       make("span", { class: "pair", text: "Out | in" }),
       make("span", { class: "name", text: "Name" }),
+      make("span", { class: "why", text: "Why" }),
       make("span", { class: "tc", text: "Source time" }),
       make("span", { class: "number", text: "Similarity" }),
       bars,
