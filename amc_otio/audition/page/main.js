@@ -14,7 +14,7 @@ import { fileName, makeTakes, pointMatches, shownTakes } from "./takes.js";
 import { onSystemTheme, otherTheme, startTheme } from "./theme.js";
 import { Undo } from "./undo.js";
 import { Viewer } from "./viewer.js";
-import { isWeighed, keptWeights, makeWeighPanel, noWeights, REASONS } from "./weigh.js";
+import { isWeighed, keepWeights, keptWeights, makeWeighPanel, noWeights, REASONS } from "./weigh.js";
 import { makeWrite } from "./write.js";
 
 const ACTIVE_EVERY_MS = 60_000;
@@ -159,7 +159,7 @@ class Page {
     state.on(["number", "choice"], () => this.showChoice());
     state.on(["player"], () => this.showPlayer());
     state.on(["weights"], ({ weights }) => {
-      sessionStorage.setItem(this.weightsKey, JSON.stringify(weights));
+      keepWeights(this.weightsKey, weights);
       at("weigh-button").classList.toggle("on", isWeighed(weights));
     });
     at("weigh-button").classList.toggle("on", isWeighed(state.values.weights));
@@ -400,6 +400,7 @@ class Page {
       make("span", { class: "key", text: "" }),
       make("span", { class: "pair", text: "Out | in" }),
       make("span", { class: "name", text: "Name" }),
+      make("span", { class: "why", text: "Why" }),
       make("span", { class: "tc", text: "Source time" }),
       make("span", { class: "number", text: "Similarity" }),
       bars,
@@ -431,9 +432,9 @@ class Page {
     let banner = this.ended ?? null;
     if (failing || (this.ended && pending)) banner = NO_ANSWER;
     announcer.banner(banner);
-    const { path } = this.source.decisions;
+    const { path, note } = this.source.decisions;
     const saved = at("saved");
-    saved.textContent = pending ? (failing ? `${pending} not saved` : "Saving…") : path ? `Saved in ${path}` : "";
+    saved.textContent = pending ? (failing ? `${pending} not saved` : "Saving…") : note || (path ? `Saved in ${path}` : "");
     saved.title = path ?? "";
   }
 
