@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser import serve_folder
+from browser import serve_folder, watch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -545,3 +545,246 @@ def test_a_suspended_context_is_woken_by_the_next_press(context: Any, address: s
     assert page.evaluate("player.position") == held
     page.keyboard.press("p")
     page.wait_for_function(f"player.context.state === 'running' && player.playing && player.position > {held} + 0.1")
+
+
+DRAWING = """<!doctype html><link rel="icon" href="data:,">
+<style>body { margin: 0; background: #000 } canvas { display: block; width: 1000px; height: 220px }</style>
+<canvas id="wave"></canvas><canvas id="mel"></canvas><canvas id="matrix" style="width: 300px; height: 300px"></canvas>
+<script type="module">
+  import { makeWaveform, drawWaveform, describe } from "/waveform.js";
+  import { makeSpectrogram } from "/spectrogram.js";
+  import { drawMatrix, describeMatrix } from "/matrix.js";
+  const colours = {
+    surface: "#000000", text: "#eeeeee", muted: "#777777", line: "#333333",
+    out: "#ff0000", in: "#0000ff", join: "#00ff00", playhead: "#ffffff",
+  };
+  const noise = (level) => Float32Array.from({ length: 288000 }, (_, i) => level * Math.sin(i * i * 0.7));
+  const mel = { data: new Uint8Array(128 * 282).fill(140), shape: [128, 282] };
+  const segment = (level, first) => ({ first, channels: [noise(level)], mel });
+  const meeting = {
+    out_at: 244000, in_at: 644000, fade_before: 12000, fade_after: 24000, law: "equal-gain", gain_db: 0, glide: 0, slip: 0,
+  };
+  const scene = { out: segment(0.5, 100000), in: segment(0.25, 500000), meeting, from: -2.5, to: 2.5, colours };
+  const data = Uint8Array.from({ length: 47 * 47 }, (_, i) => (i * 7) % 256);
+  const windows = { outFirst: 220000, inFirst: 620000, hop: 1024, best: [20, 30] };
+  const matrix = { data, shape: [47, 47], ...windows, meeting, colours };
+  const at = (id) => document.getElementById(id);
+  const wave = makeWaveform(at("wave"));
+  const spectrogram = makeSpectrogram(at("mel"));
+  for (const one of [wave, spectrogram]) one.setData(scene), one.draw();
+  drawMatrix(at("matrix"), matrix);
+  const pixels = (id, x, y, w, h) => {
+    let text = "";
+    for (const byte of at(id).getContext("2d").getImageData(x, y, w, h).data) text += String.fromCharCode(byte);
+    return btoa(text);
+  };
+  Object.assign(window, { wave, spectrogram, scene, matrix, drawWaveform, describe, describeMatrix, pixels, at });
+  document.title = "ready";
+</script>"""
+
+
+@pytest.fixture(params=[1, 2])
+def drawn(request: pytest.FixtureRequest, browser: Any, complaints: Any, address: str) -> Iterator[Any]:
+    """A page with every drawing, on a usual and on a dense screen; `drawn.ratio` says on which."""
+    opened = browser.new_context(viewport={"width": 1280, "height": 800}, device_scale_factor=request.param)
+    watch(opened, complaints)
+    opened.route(address + "/", lambda route: route.fulfill(body=DRAWING, content_type="text/html"))
+    page = opened.new_page()
+    page.goto(address + "/")
+    page.wait_for_function("document.title === 'ready'")
+    page.ratio = request.param
+    yield page
+    opened.close()
+    assert not complaints.unexpected
+
+
+def region(page: Any, canvas: str, x: float, y: float, width: float, height: float) -> np.ndarray[Any, Any]:
+    """Colours of a part of a canvas as they are seen on black; the part in CSS pixels."""
+    x, y, width, height = (round(one * page.ratio) for one in (x, y, width, height))
+    packed = page.evaluate("([id, ...area]) => pixels(id, ...area)", [canvas, x, y, width, height])
+    values = np.frombuffer(base64.b64decode(packed), np.uint8).reshape(height, width, 4)
+    return values[..., :3] * (values[..., 3:] / 255)
+
+
+def test_what_is_heard_is_bright_and_the_rest_is_dim(drawn: Any):
+    # 200 px a second, the join at 500: the outgoing sound is heard until 600, the incoming one from 450 on.
+    def light(canvas: str, x: float, y: float, channel: int) -> float:
+        return float(region(drawn, canvas, x, y, 60, 20)[..., channel].mean())
+
+    for canvas, out_lane, in_lane in [("wave", 60, 160), ("mel", 50, 160)]:
+        bright = [light(canvas, 200, out_lane, 0), light(canvas, 800, in_lane, 2)]
+        dim = [light(canvas, 800, out_lane, 0), light(canvas, 200, in_lane, 2)]
+        assert min(bright) > 2.5 * max(dim) > 0
+    # The join goes through both lanes.
+    for y in (60, 160):
+        assert (region(drawn, "wave", 500, y, 1, 1)[0, 0] == [0, 255, 0]).all()
+        assert (region(drawn, "mel", 500, y, 1, 1)[0, 0] == [0, 255, 0]).all()
+
+
+def test_the_quieter_sound_is_drawn_smaller(drawn: Any):
+    def tall(x: float, top: float, channel: int) -> float:
+        return float((region(drawn, "wave", x, top, 40, 96)[..., channel] > 120).sum(axis=0).max() / drawn.ratio)
+
+    loud, quiet = tall(200, 24, 0), tall(800, 122, 2)
+    assert 80 < loud <= 96
+    assert quiet == pytest.approx(loud / 2, abs=3)
+
+
+def test_a_moved_playhead_leaves_nothing_behind(drawn: Any):
+    fresh = """(position) => {
+      const other = at("wave").cloneNode();
+      other.id = "other";
+      document.body.append(other);
+      drawWaveform(other, { ...scene, position, hover: null });
+    }"""
+    for position, hover in [(-1.5, 0.3), (0, 2.4), (-2.5, -2.5), (2.5, None), (1.25, None)]:
+        drawn.evaluate("([position, hover]) => wave.draw(position, hover)", [position, hover])
+    drawn.evaluate(fresh, 1.25)
+    np.testing.assert_array_equal(region(drawn, "wave", 0, 0, 1000, 220), region(drawn, "other", 0, 0, 1000, 220))
+    assert (region(drawn, "wave", 750, 0, 1, 220) == 255).all(axis=2).sum() > 0.9 * 220 * drawn.ratio
+    assert drawn.evaluate("wave.secondsAt(750)") == pytest.approx(1.25)
+
+
+def test_the_drawings_fill_their_canvas_at_its_own_density(drawn: Any):
+    assert drawn.evaluate("[at('wave').width, at('wave').height]") == [1000 * drawn.ratio, 220 * drawn.ratio]
+    drawn.evaluate("at('wave').style.width = '700px'")
+    drawn.evaluate("wave.draw(0)")
+    assert drawn.evaluate("at('wave').width") == 700 * drawn.ratio
+    assert (region(drawn, "wave", 350, 60, 1, 1)[0, 0] == 255).all()
+
+
+def test_the_drawings_are_told_in_words(drawn: Any):
+    assert drawn.evaluate("describe(scene)") == (
+        "Two waveforms from −2.5 to +2.5 s around the join: a fade of 750 ms, 250 ms of it before the join, "
+        "equal gain. In the 150 ms beside the join the outgoing sound is at −9 dBFS, the incoming one is at −15 dBFS."
+    )
+    assert drawn.evaluate("describeMatrix(matrix)") == (
+        "The two windows are most alike 0.43 s into the outgoing window and 0.64 s into the match; "
+        "the join is 0.50 s into the outgoing window and 0.50 s into the match."
+    )
+    plain = (
+        "describe({ ...scene, in: null, meeting: { ...scene.meeting, fade_before: 0, fade_after: 0, gain_db: -3 } })"
+    )
+    assert drawn.evaluate(plain) == (
+        "Two waveforms from −2.5 to +2.5 s around the join: a plain cut; the incoming sound is turned down by 3.0 dB. "
+        "In the 150 ms beside the join the outgoing sound is at −9 dBFS."
+    )
+
+
+def test_the_matrix_marks_the_join_and_the_best_pair(drawn: Any):
+    side = 300 - 38 - 10 if 300 - 48 < 300 - 56 else 300 - 22 - 34
+    left = 38 + (300 - 48 - side) // 2
+
+    def place(row: float, column: float) -> tuple[float, float]:
+        return left + (column + 0.5) / 47 * side, 22 + side - (row + 0.5) / 47 * side
+
+    x, y = place(24_000 / 1024, 24_000 / 1024)
+    assert (region(drawn, "matrix", x - 1, y - 1, 2, 2) == [0, 255, 0]).all()
+    x, y = place(20, 30)
+    assert region(drawn, "matrix", x - 8, y - 1, 4, 2).max() > 200
+    # The diagonal of nudges, a quarter of the way up.
+    x, y = place(12, 12)
+    around = region(drawn, "matrix", x - 1, y - 1, 2, 2)
+    assert (around[..., 1] > around[..., 0] + 50).any()
+
+
+def test_peaks_are_the_extremes_of_their_samples(page: Any):
+    sound = seeded(page, 2, 40_000, 1)
+    found = page.evaluate(
+        """async () => {
+          const { columns } = await import("/peaks.js");
+          const list = (values) => [...values].map((v) => (Number.isNaN(v) ? null : v));
+          const told = ({ low, high, power }) => [low, high, power].map(list);
+          return [64, 512, 16].map((width) => told(columns({ channels: window.noise[1] }, -640, width, 40)));
+        }"""
+    )
+    for width, (low, high, power) in zip((64, 512, 16), found, strict=True):
+        for i in range(40):
+            part = sound[:, max(0, i * width - 640) : max(0, (i + 1) * width - 640)]
+            if part.size == 0:
+                assert low[i] is high[i] is power[i] is None
+            else:
+                assert (low[i], high[i]) == (part.min(), part.max())
+                assert power[i] == pytest.approx(np.mean(np.square(part, dtype=float)), rel=1e-4)
+
+
+def clip(path: Path, value: int, seconds: float = 4.0) -> None:
+    """A video of one grey, 25 frames a second."""
+    import av
+
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 36, "yuv420p"
+        for _ in range(round(25 * seconds)):
+            frame = av.VideoFrame.from_ndarray(np.full((36, 64, 3), value, np.uint8), "rgb24")
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode())
+
+
+VIEWING = """<!doctype html><link rel="icon" href="data:,">
+<video id="vo"></video><video id="vi"></video><img id="so"><img id="si"><button id="b">play</button>
+<script type="module">
+  import { Player } from "/page/player.js";
+  import { Viewer } from "/page/viewer.js";
+  const at = (id) => document.getElementById(id);
+  const player = new Player();
+  const viewer = new Viewer(at("vo"), at("vi"), at("so"), at("si"));
+  player.load({ A: { channels: [new Float32Array(144000)], gain: 1 } });
+  viewer.follow(player);
+  const join = { pointAt: 1, outOffset: 0.5, inOffset: 1.5 };
+  at("b").addEventListener("click", () => player.toggle());
+  const seen = () => ["vo", "vi", "so", "si"].filter((id) => at(id).style.visibility === "visible");
+  const times = () => [at("vo").currentTime, at("vi").currentTime, player.position];
+  Object.assign(window, { player, viewer, join, at, seen, times });
+  document.title = "ready";
+</script>"""
+
+
+def test_the_picture_follows_the_sound_across_the_point(context: Any, tmp_path: Path):
+    clip(tmp_path / "out.mp4", 40)
+    clip(tmp_path / "in.mp4", 200)
+    (tmp_path / "page").symlink_to(PAGE)
+    (tmp_path / "index.html").write_text(VIEWING)
+    still = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///ywAAAAAAQABAAACAUwAOw=="
+    with serve_folder(tmp_path) as address:
+        page = context.new_page()
+        page.goto(address + "/")
+        page.wait_for_function("document.title === 'ready'")
+        page.evaluate("(still) => viewer.show({ ...join, outStill: still, inStill: still })", still)
+        assert page.evaluate("seen()") == ["so"]
+        # From memory: the little server answers no range, without which no browser seeks.
+        page.evaluate(
+            """async () => {
+              const kept = async (name) => URL.createObjectURL(await (await fetch(name)).blob());
+              Object.assign(join, { outUrl: await kept("out.mp4"), inUrl: await kept("in.mp4") });
+              viewer.show(join);
+            }"""
+        )
+        page.wait_for_function("seen()[0] === 'vo' && Math.abs(at('vi').currentTime - 2.5) < 0.01 && !at('vi').seeking")
+        assert page.evaluate("times()")[0] == pytest.approx(0.5, abs=0.01)
+        page.click("#b")
+        page.wait_for_function("player.position > 0.6 && player.position < 0.95")
+        assert page.evaluate("[at('vo').paused, at('vi').paused, at('vo').playbackRate, at('vo').muted]") == [
+            False,
+            True,
+            1,
+            True,
+        ]
+        out, into, position = page.evaluate("times()")
+        assert out == pytest.approx(0.5 + position, abs=0.1)
+        assert into == pytest.approx(2.5, abs=0.01)
+        page.wait_for_function("player.position > 1.6")
+        assert page.evaluate("seen()") == ["vi"]
+        assert page.evaluate("at('vo').paused")
+        out, into, position = page.evaluate("times()")
+        assert into == pytest.approx(1.5 + position, abs=0.1)
+        page.evaluate("at('vi').currentTime += 0.3")
+        page.wait_for_function("Math.abs(times()[1] - 1.5 - times()[2]) < 0.08")
+        page.click("#b")
+        page.evaluate("player.seek(0.2)")
+        page.wait_for_function("Math.abs(at('vo').currentTime - 0.7) < 0.01 && seen()[0] === 'vo' && at('vo').paused")
+        # A nudge moves both pictures; what is loaded stays loaded.
+        page.evaluate("viewer.show({ ...join, outOffset: 0.54, inOffset: 1.54 })")
+        page.wait_for_function("Math.abs(at('vo').currentTime - 0.74) < 0.01 && at('vo').readyState > 1")
+        page.evaluate("viewer.show(null)")
+        assert page.evaluate("seen()") == []

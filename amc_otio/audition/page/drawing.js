@@ -40,7 +40,14 @@ export function fitted(canvas) {
   return scaled(canvas.getContext("2d"), ratio);
 }
 
-/** The same on a layer that is not shown. @param {number} width @param {number} height CSS pixels @param {number} ratio */
+/**
+ * The same on a layer that is not shown.
+ *
+ * @param {number} width CSS pixels
+ * @param {number} height CSS pixels
+ * @param {number} ratio device pixels to a CSS pixel
+ * @returns {object} as `fitted`
+ */
 export function layer(width, height, ratio) {
   const canvas = new OffscreenCanvas(Math.max(1, Math.round(width * ratio)), Math.max(1, Math.round(height * ratio)));
   return scaled(canvas.getContext("2d"), ratio);
@@ -57,7 +64,8 @@ function scaled(context, ratio) {
 /**
  * A time axis across a width.
  *
- * @param {number} from seconds from the join at the left edge @param {number} to at the right edge
+ * @param {number} from seconds from the join at the left edge
+ * @param {number} to at the right edge
  * @param {number} width CSS pixels
  * @returns {{from: number, to: number, width: number, x: function(number): number, seconds: function(number): number}}
  *   `x` gives CSS pixels, `seconds` is its inverse
@@ -67,20 +75,35 @@ export function axis(from, to, width) {
   return { from, to, width, x: (seconds) => (seconds - from) * scale, seconds: (x) => from + x / scale };
 }
 
-/** A line one device pixel wide. @param {{context, ratio}} on @param {string} colour, coordinates in CSS pixels */
-export function hairline({ context, ratio }, colour, x1, y1, x2, y2) {
+/**
+ * An upright or level line on whole device pixels, one of them wide.
+ *
+ * @param {object} on as `fitted` gives it
+ * @param {string} colour
+ * @param {number} x1 CSS pixels, as all that follow
+ * @param {number} y1
+ * @param {number} x2
+ * @param {number} y2
+ * @param {number} [wide] for a line that must be seen at once
+ */
+export function hairline({ context, ratio }, colour, x1, y1, x2, y2, wide = 1 / ratio) {
   const snap = (v) => Math.floor(v * ratio) / ratio;
-  const thin = 1 / ratio;
   context.fillStyle = colour;
-  if (x1 === x2) context.fillRect(snap(x1), snap(y1), thin, y2 - y1);
-  else context.fillRect(snap(x1), snap(y1), x2 - x1, thin);
+  if (x1 === x2) context.fillRect(snap(x1), snap(y1), wide, y2 - y1);
+  else context.fillRect(snap(x1), snap(y1), x2 - x1, wide);
 }
 
-/** Seconds with a true minus: "−1.5", "0", "+0.5". @param {number} seconds @param {number} [digits] @returns {string} */
-export function signed(seconds, digits = 1) {
-  const text = Math.abs(seconds).toFixed(digits);
+/**
+ * A number with its sign, the minus a true one: "−1.5", "0", "+0.5".
+ *
+ * @param {number} value
+ * @param {number} [digits] after the point
+ * @returns {string}
+ */
+export function signed(value, digits = 1) {
+  const text = Math.abs(value).toFixed(digits);
   if (Number(text) === 0) return "0";
-  return (seconds < 0 ? "−" : "+") + text;
+  return (value < 0 ? "−" : "+") + text;
 }
 
 /** A length in words. @param {number} seconds @returns {string} "120 ms", "1.25 s" */
@@ -91,7 +114,9 @@ export function span(seconds) {
 /**
  * Distance between labelled ticks, seconds: 1, 2 or 5 times a power of ten, with room for the labels.
  *
- * @param {number} seconds @param {number} width of the axis, CSS pixels @param {number} [room] a label needs
+ * @param {number} seconds on the whole axis
+ * @param {number} width of the axis, CSS pixels
+ * @param {number} [room] that a label needs, CSS pixels
  * @returns {number}
  */
 export function tick(seconds, width, room = 56) {
@@ -142,14 +167,15 @@ export function write(context, text, x, y, colour, align = "left") {
 }
 
 /**
- * The two lanes below the ruler.
+ * The two lanes.
  *
  * @param {number} height of the canvas, CSS pixels
+ * @param {number} [top] where they begin: below the ruler
  * @returns {{out: {top: number, height: number}, in: {top: number, height: number}}}
  */
-export function lanes(height) {
-  const each = Math.max(1, Math.floor((height - RULER - 2) / 2));
-  return { out: { top: RULER + 1, height: each }, in: { top: RULER + 2 + each, height: each } };
+export function lanes(height, top = RULER + 1) {
+  const each = Math.max(1, Math.floor((height - top - 1) / 2));
+  return { out: { top, height: each }, in: { top: top + each + 1, height: each } };
 }
 
 /**
@@ -157,14 +183,17 @@ export function lanes(height) {
  *
  * @param {HTMLCanvasElement} canvas laid out by CSS
  * @param {function(object, object): void} paint draws a scene on what `layer` gives
+ * @param {boolean} [ruled] whether a ruler is above the lanes
  * @returns {{setData: function(object): void, draw: function(?number=, ?number=): void, secondsAt: function(number):
  *   number}} `setData` takes a scene (and paints anew at the next `draw`, as it does when the canvas has another size);
  *   `draw` takes the playhead's and the pointer's place in seconds from the join, null for none; `secondsAt` gives the
  *   seconds at CSS pixels from the left edge
  */
-export function followed(canvas, paint) {
+export function followed(canvas, paint, ruled = true) {
   let scene = null;
   const picture = new Picture(canvas, (on) => paint(on, scene));
+  const top = ruled ? RULER : 0;
+  const words = (seconds) => (ruled ? `${signed(seconds, 3)} s` : undefined);
   const time = () => axis(scene.from, scene.to, canvas.clientWidth);
   return {
     setData(data) {
@@ -175,8 +204,8 @@ export function followed(canvas, paint) {
       if (!scene) return;
       const { x } = time();
       const marks = [];
-      if (hover !== null) marks.push({ x: x(hover), colour: scene.colours.muted, text: `${signed(hover, 3)} s` });
-      if (position !== null) marks.push({ x: x(position), colour: scene.colours.playhead, handle: true });
+      if (hover !== null) marks.push({ x: x(hover), top, colour: scene.colours.muted, text: words(hover) });
+      if (position !== null) marks.push({ x: x(position), top: 0, colour: scene.colours.playhead, handle: ruled });
       picture.draw(marks);
     },
     secondsAt: (x) => (scene ? time().seconds(x) : 0),
@@ -208,7 +237,7 @@ class Picture {
   /**
    * Draw, with marks at these places.
    *
-   * @param {{x: number, colour: string, text?: string, handle?: boolean}[]} marks CSS pixels
+   * @param {{x: number, top: number, colour: string, text?: string, handle?: boolean}[]} marks CSS pixels
    */
   draw(marks) {
     const { width: oldWidth, height: oldHeight } = this.#canvas;
@@ -234,10 +263,11 @@ class Picture {
   }
 }
 
-function drawMark(on, { x, colour, text, handle }) {
+function drawMark(on, { x, top, colour, text, handle }) {
   const { context, width, height } = on;
   if (!(x >= 0 && x <= width)) return [0, 0];
-  hairline(on, colour, Math.min(x, width - 1 / on.ratio), handle ? 0 : RULER, Math.min(x, width - 1 / on.ratio), height);
+  const line = Math.min(x, width - 1);
+  hairline(on, colour, line, top, line, height, 1);
   if (handle) {
     context.beginPath();
     context.moveTo(x - 4.5, RULER - 8);

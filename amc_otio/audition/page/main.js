@@ -74,7 +74,7 @@ class Page {
       { source, select, play: () => this.commands.togglePlay() },
     );
     this.viewer = new Viewer(at("video-out"), at("video-in"), at("still-out"), at("still-in"));
-    this.viewer.follow?.(this.player);
+    this.viewer.follow(this.player);
     this.stage = new Stage({
       source,
       told,

@@ -11,10 +11,8 @@ import { RATE } from "./rational.js";
 /** Samples heard before the join, and after it. */
 export const HEARD = 2.5 * RATE;
 
-/**
- * A sound with the players' gain. @typedef {{channels: Float32Array[], gain: number}} AudioData
- * A segment as the source gives it. @typedef {{first: number, channels: Float32Array[]}} Segment
- */
+/** A sound and the gain, linear, that it is played with. @typedef {{channels: Float32Array[], gain: number}} AudioData */
+/** Sound of a file from its sample `first` on. @typedef {{first: number, channels: Float32Array[]}} Segment */
 
 /**
  * What is heard of a join.

@@ -1,6 +1,6 @@
-// The spectrograms of the two sounds, on the waveform's time axis and in its lanes.
+// The spectrograms of the two sounds, below the waveforms: on their time axis, without a ruler of its own.
 
-import { axis, followed, hairline, lanes, ruler, write } from "./drawing.js";
+import { axis, followed, hairline, lanes, write } from "./drawing.js";
 import { heardGains } from "./fades.js";
 import { RATE } from "./rational.js";
 import { pictured, shades } from "./shades.js";
@@ -21,7 +21,7 @@ const DIM = 0.3;
  * @param {HTMLCanvasElement} canvas laid out by CSS
  */
 export function makeSpectrogram(canvas) {
-  return followed(canvas, paintSpectrogram);
+  return followed(canvas, paintSpectrogram, false);
 }
 
 /**
@@ -41,7 +41,7 @@ function paintSpectrogram(on, scene) {
   const { meeting, colours } = scene;
   const { context, width, height } = on;
   const time = axis(scene.from, scene.to, width);
-  const lane = lanes(height);
+  const lane = lanes(height, 0);
   const fade = [-meeting.fade_before / RATE, meeting.fade_after / RATE];
   const heard = { out: [scene.from, fade[1]], in: [fade[0], scene.to] };
   const gains = heardGains(meeting);
@@ -77,8 +77,7 @@ function paintSpectrogram(on, scene) {
     write(context, name, 40, top + 10, colours.text);
   }
   hairline(on, colours.line, 0, lane.in.top - 1, width, lane.in.top - 1);
-  hairline(on, colours.join, time.x(0), lane.out.top - 6, time.x(0), height);
-  ruler(on, time, { colours, fade, label: scene.label });
+  hairline(on, colours.join, time.x(0), 0, time.x(0), height, 1);
 }
 
 function place(context, picture, left, top, width, height, [from, to]) {

@@ -1,8 +1,9 @@
 /** The stage: what is selected is loaded, mixed, drawn and handed to the player. */
 import { meetingOf } from "./adjust.js";
 import { coloursOf } from "./drawing.js";
+import { SourceError } from "./live.js";
 import { heard, mix, plain } from "./mix.js";
-import { drawMatrix } from "./matrix.js";
+import { describeMatrix, drawMatrix } from "./matrix.js";
 import { RATE } from "./rational.js";
 import { makeSpectrogram } from "./spectrogram.js";
 import { describe, makeWaveform } from "./waveform.js";
@@ -169,7 +170,9 @@ export class Stage {
 
   async #loadPresent(point) {
     const { present } = point;
-    if (!present || !point.sound) throw new Error(point.refusal ?? "the present shot’s sound is not at hand");
+    if (!present || !point.sound) {
+      throw new SourceError("refused", { reason: point.refusal ?? "the present shot’s sound is not at hand" });
+    }
     const [out, incoming] = await Promise.all([
       this.#source.segment(point.sound.id),
       present.incoming ? this.#source.segment(present.incoming.id) : null,
@@ -196,6 +199,7 @@ export class Stage {
       current.mixed = plain(out, current.in, outAt, inAt, from, hold);
     }
     this.#player.load(current.mixed);
+    this.#showVideo();
     this.redraw();
   }
 
@@ -218,13 +222,13 @@ export class Stage {
   }
 
   #showVideo() {
-    const { urls, mixed, out, drawnMeeting } = this.#current;
+    const { urls, mixed, out, in: incoming, drawnMeeting: meeting } = this.#current;
     if (!urls) return;
     this.#viewer.show({
       ...urls,
-      pointAt: mixed.pointAt / RATE,
-      outOffset: (mixed.start - out.first) / RATE,
-      inOffset: this.#current.in ? (drawnMeeting.in_at - mixed.pointAt - this.#current.in.first) / RATE : 0,
+      outAt: (meeting.out_at - out.first) / RATE,
+      inAt: incoming ? (meeting.in_at - incoming.first) / RATE : 0,
+      point: mixed.pointAt / RATE,
     });
   }
 
@@ -240,7 +244,7 @@ export class Stage {
     this.#current = null;
     this.#wantsPlay = false;
     this.#player.load({});
-    this.#viewer.show(null);
+    this.#viewer.show({ outAt: 0, inAt: 0, point: 0 });
     this.redraw();
     this.#tell({ status: "failed", words });
   }
@@ -257,7 +261,11 @@ export class Stage {
     for (const lane of this.#lanes) lane.setData(scene);
     waveform.setAttribute("aria-label", describe(scene));
     matrix.classList.toggle("empty", !current.matrix);
-    if (current.matrix) drawMatrix(matrix, { ...current.matrix, meeting, colours });
+    if (current.matrix) {
+      const what = { ...current.matrix, meeting, colours };
+      drawMatrix(matrix, what);
+      matrix.setAttribute("aria-label", describeMatrix(what));
+    }
     this.#showPosition();
   }
 

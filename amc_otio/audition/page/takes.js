@@ -45,6 +45,7 @@ export function shownTakes(point, { search, source, hideSame, weights }) {
 export function makeTakes({ list, refused, refusedTitle, refusedBox }, { source, select, play }) {
   let rows = new Map();
   let shown = [];
+  let wantsFocus = false;
 
   list.addEventListener("pointerdown", (event) => {
     const row = event.target.closest("[role=option]");
@@ -80,7 +81,9 @@ export function makeTakes({ list, refused, refusedTitle, refusedBox }, { source,
      * @param {Record<string, number>} weights
      */
     show(point, takes, weights) {
-      const focused = this.focused;
+      // Rows that had the focus are replaced: the next one that is marked has it.
+      const { activeElement } = document;
+      wantsFocus ||= this.focused || activeElement === document.body || activeElement === null;
       rows = new Map();
       const made = [];
       if (point.present || point.incoming) {
@@ -96,7 +99,7 @@ export function makeTakes({ list, refused, refusedTitle, refusedBox }, { source,
       list.replaceChildren(...made);
       list.classList.toggle("none", takes.length === 0);
       showRefused(point);
-      if (focused) list.querySelector("[aria-selected=true]")?.focus();
+      if (wantsFocus && !rows.size) list.focus();
     },
 
     /** Mark the selected row; it is the one that Tab reaches. */
@@ -107,7 +110,8 @@ export function makeTakes({ list, refused, refusedTitle, refusedBox }, { source,
         row.tabIndex = is ? 0 : -1;
         if (is) {
           row.scrollIntoView({ block: "nearest" });
-          if (focus) row.focus({ preventScroll: true });
+          if (focus || wantsFocus) row.focus({ preventScroll: true });
+          wantsFocus = false;
         }
       }
     },

@@ -6,7 +6,7 @@ import { gains, heardGains } from "./fades.js";
 import { columns } from "./peaks.js";
 import { RATE } from "./rational.js";
 
-/** How much of a lane the loudest sample fills, and the loudest gain that may be used to get there (30 dB). */
+/** How much of a lane the loudest sample that is heard fills, and the most that is magnified for it (30 dB). */
 const FILLED = 0.92;
 const MOST_ZOOM = 10 ** (30 / 20);
 
@@ -23,13 +23,17 @@ export function makeWaveform(canvas) {
 }
 
 /**
+ * What is drawn: segments as the source gives them; `from`, `to`, `position` (the playhead) and `hover` (the pointer) in
+ * seconds from the join; `label` names the join on the ruler (its timecode), `names` the lanes.
+ * @typedef {{out: Segment, in: ?Segment, meeting: object, from: number, to: number, colours: Colours, label?: string,
+ *   names?: {out: string, in: string}, position?: ?number, hover?: ?number}} Scene
+ */
+
+/**
  * Draw everything in one go.
  *
  * @param {HTMLCanvasElement} canvas laid out by CSS
- * @param {Scene} scene @typedef {{out: Segment, in: ?Segment, meeting: object, from: number, to: number,
- *   colours: Colours, label?: string, names?: {out: string, in: string}, position?: ?number, hover?: ?number}} Scene
- *   segments as the source gives them; `from`, `to`, `position` and `hover` in seconds from the join; `label` names the
- *   join on the ruler (its timecode), `names` the lanes
+ * @param {Scene} scene
  */
 export function drawWaveform(canvas, scene) {
   const wave = makeWaveform(canvas);
@@ -74,42 +78,47 @@ function paintWaveform(on, scene) {
   const lane = lanes(height);
   const before = -meeting.fade_before / RATE;
   const after = meeting.fade_after / RATE;
-  const perColumn = ((scene.to - scene.from) * RATE) / context.canvas.width;
   const count = context.canvas.width;
-  const heard = heardGains(meeting);
-  const sounds = [
-    { key: "out", at: meeting.out_at, gain: heard.out },
-    { key: "in", at: meeting.in_at, gain: heard.in },
-  ].filter(({ key }) => scene[key]);
-  for (const sound of sounds) {
-    const segment = scene[sound.key];
-    sound.columns = columns(segment, sound.at + scene.from * RATE - segment.first, perColumn, count);
-  }
-  const zoom = zoomFor(sounds.map((sound) => sound.columns));
+  const sounds = shapes(scene, count);
+  const zoom = zoomFor(sounds);
 
   tint(context, colours.join, 0.07, time.x(before), lane.out.top, time.x(after) - time.x(before), height);
-  for (const { key, gain, columns: shape } of sounds) {
+  const untouched = new Float32Array(count).fill(1);
+  for (const { key, gains: heardWith, columns: shape } of sounds) {
     const { top, height: tall } = lane[key];
     const middle = top + tall / 2;
     hairline(on, colours.line, 0, middle, width, middle);
-    const gainAt = (i) => gain((scene.from + (i + 0.5) / (count / (scene.to - scene.from))) * RATE);
-    const unit = { middle, scale: (zoom * tall) / 2, thin: 0.5 / ratio, step: 1 / ratio };
+    const unit = { middle, scale: (zoom * tall) / 2, most: tall / 2, thin: 0.5 / ratio, step: 1 / ratio };
     context.fillStyle = colours[key];
     context.globalAlpha = 0.22;
-    fillShape(context, shape, unit, () => 1, false);
+    fillShape(context, shape, unit, untouched, false);
     context.globalAlpha = 0.5;
-    fillShape(context, shape, unit, gainAt, false);
+    fillShape(context, shape, unit, heardWith, false);
     context.globalAlpha = 1;
-    fillShape(context, shape, unit, gainAt, true);
+    fillShape(context, shape, unit, heardWith, true);
   }
   for (const [key, tall] of Object.entries(lane)) {
     if (scene.names?.[key]) write(context, scene.names[key], 8, tall.top + 10, colours[key]);
   }
   hairline(on, colours.line, 0, lane.in.top - 1, width, lane.in.top - 1);
   curves(on, time, lane, scene);
-  hairline(on, colours.join, time.x(0), lane.out.top - 6, time.x(0), height);
+  hairline(on, colours.join, time.x(0), lane.out.top - 6, time.x(0), height, 1);
   ruler(on, time, { colours, fade: [before, after], label: scene.label });
-  if (sounds.length) write(context, fullHeight(zoom), width - 8, lane.out.top + 10, colours.muted, "right");
+  write(context, fullHeight(zoom), width - 8, lane.out.top + 10, colours.muted, "right");
+}
+
+// Of each sound there is, in so many columns: its extremes and power, and the gain that it is heard with.
+function shapes({ out, in: coming, meeting, from, to }, count) {
+  const width = ((to - from) * RATE) / count;
+  const gain = heardGains(meeting);
+  const shaped = (key, segment, at) => ({
+    key,
+    columns: columns(segment, at + from * RATE - segment.first, width, count),
+    gains: Float32Array.from({ length: count }, (_, i) => gain[key](from * RATE + (i + 0.5) * width)),
+  });
+  const made = [shaped("out", out, meeting.out_at)];
+  if (coming) made.push(shaped("in", coming, meeting.in_at));
+  return made;
 }
 
 function fullHeight(zoom) {
@@ -117,24 +126,24 @@ function fullHeight(zoom) {
   return `full height ${signed(db, 1).replace("+", "")} dBFS`;
 }
 
-function zoomFor(all) {
+function zoomFor(sounds) {
   let peak = 0;
-  for (const { low, high } of all) {
-    for (let i = 0; i < low.length; i++) {
-      if (high[i] > peak) peak = high[i];
-      if (-low[i] > peak) peak = -low[i];
-    }
+  for (const { columns: shape, gains: heardWith } of sounds) {
+    heardWith.forEach((gain, i) => {
+      peak = Math.max(peak, gain * shape.high[i] || 0, gain * -shape.low[i] || 0);
+    });
   }
   return Math.min(FILLED / Math.max(peak, 1e-9), MOST_ZOOM);
 }
 
 // The area between the lowest and the highest samples, or within the RMS; broken where there is no sound.
-function fillShape(context, shape, unit, gainAt, inner) {
-  const { middle, scale, thin, step } = unit;
+function fillShape(context, shape, { middle, scale, most, thin, step }, heardWith, inner) {
+  const drawn = (sample) => Math.min(most, Math.max(-most, sample * scale));
   const reach = (i) => {
-    const gain = Number.isNaN(shape.low[i]) ? 0 : gainAt(i);
+    const gain = heardWith[i];
+    if (gain === 0 || Number.isNaN(shape.low[i])) return null;
     const rms = inner ? Math.sqrt(shape.power[i]) : Infinity;
-    return gain && [Math.min(rms, shape.high[i]) * gain * scale + thin, Math.max(-rms, shape.low[i]) * gain * scale - thin];
+    return [drawn(Math.min(rms, shape.high[i]) * gain) + thin, drawn(Math.max(-rms, shape.low[i]) * gain) - thin];
   };
   const reaches = Array.from(shape.low, (_, i) => reach(i));
   context.beginPath();
