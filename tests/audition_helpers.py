@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +29,24 @@ from amc_otio.proposals import Proposals, read_proposals
 
 def make_proposals(folder: Path) -> Path:
     """A timeline of three shots and the proposals for it, as `failure_cases` makes them."""
+    made = _made()
+    shutil.copytree(made, folder, dirs_exist_ok=True)
+    was, now = (json.dumps(str(path))[1:-1] for path in (made, folder))
+    path = folder / "p.json"
+    text = path.read_text(encoding="utf-8").replace(was, now).replace(made.as_uri(), folder.as_uri())
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@cache
+def _made() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="amc-audition-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     failure_cases.prepare_good(folder)
     common = ["--gallery", str(folder / "sounds"), "--library", str(folder / "lib"), *failure_cases.FAST]
     assert main(["propose", str(folder / "edit.otio"), "-o", str(folder / "p.json"), "-q", *common]) == 0
-    return folder / "p.json"
+    shutil.rmtree(folder / "lib")
+    return folder
 
 
 def stretches(proposals: Proposals) -> dict[str, Stretch]:
