@@ -38,6 +38,7 @@ from amc_otio.proposals import (
 from amc_otio.proposals.decided import changed
 from amc_otio.proposals.decisions import check_decisions
 from amc_otio.workflow import Sources, apply, propose
+from amc_otio.workflow.rejoining import rejoin_for
 
 
 @pytest.fixture(scope="module")
@@ -282,6 +283,51 @@ def test_another_method_is_refused_and_the_same_is_not(ready: Proposal) -> None:
         changed(held, one("x", method="max-ss"), Fraction(24))
 
 
+def test_another_method_is_carried_out_before_what_was_changed_by_hand(
+    real: Proposals, ready: Proposal, edit: Path
+) -> None:
+    held = ready.candidates[0]
+    finds = rejoin_for(real, edit)
+    for method in METHODS:
+        made, choices = decided(real, decisions_for(real, (one(ready.point.id, method=method, note="so"),)), finds)
+        found = made.chosen(choices)[0][1]
+        assert found.join == finds(ready, held, method).join
+        assert found.join.method == method
+        said = () if method == held.join.method else (f"joined by {method}, chosen by hand",)
+        assert found.reasons[-1 - len(said) :] == (*said, "note: so")
+    plain = decisions_for(
+        real, (one(ready.point.id, method="concatenate", nudge_frames=1, fade_length=Fraction(1, 48)),)
+    )
+    found = decided(real, plain, finds)[0].proposals[real.proposals.index(ready)].candidates[0]
+    before = finds(ready, held, "concatenate").join
+    assert found.join.out_point == before.out_point + 2000
+    assert found.join.fade_before + found.join.fade_after == 1000
+
+
+def test_a_method_that_finds_no_point_is_refused_with_the_edit_point(real: Proposals, ready: Proposal) -> None:
+    def none(proposal: Proposal, candidate: Candidate, method: str) -> Candidate:
+        raise NoMatchError(candidate.media.name, f"cannot be joined by {method}: too short", "take another method")
+
+    made = decisions_for(real, (one(ready.point.id, method="paper"),))
+    with pytest.raises(ProposalsError, match=f"decision on {ready.point.id}: .*paper: too short; take another method"):
+        decided(real, made, none)
+
+
+def test_a_timeline_is_written_by_the_decided_method(
+    real: Proposals, ready: Proposal, edit: Path, tmp_path: Path
+) -> None:
+    """As if it had been proposed by that method, but for the reason."""
+    finds = rejoin_for(real, edit)
+    for method in ("concatenate", "max-ss"):
+        decision = decisions_for(real, (one(ready.point.id, method=method),))
+        written = apply(edit, real, tmp_path / f"{method}.otio", decision)
+        expected = finds(ready, ready.candidates[0], method)
+        found = written.changes[0].metadata
+        assert found["out_sample"] == expected.query_start + expected.join.out_point
+        assert found["method"] == method
+        assert written.changes[0].reasons[-1] == f"joined by {method}, chosen by hand"
+
+
 def test_a_law_that_a_bounce_would_not_keep_is_refused(ready: Proposal) -> None:
     slipped = with_room(ready.candidates[0], slip=40, fade_before=0, fade_after=0)
     assert changed(slipped, one("x", fade_law="equal-gain"), Fraction(24)).join.fade_law == "equal-gain"
@@ -338,15 +384,19 @@ def test_the_command_takes_decisions_and_nothing_beside(
     assert "not allowed with" in capsys.readouterr().err
     assert main(["preview", "p.json", "-o", "wavs", "--decisions", "d.json"]) == 0
     assert list((here / "wavs").glob("*.1.after.wav"))
+    other = next(m for m in ("concatenate", "max-ss") if m != ready.candidates[0].join.method)
+    write_decisions(decisions_for(real, (one(ready.point.id, method=other),)), here / "d.json")
+    assert main(["preview", "p.json", "-o", "other", "--decisions", "d.json"]) == 0
+    (before, after) = (next((here / name).glob("*.1.after.wav")).read_bytes() for name in ("wavs", "other"))
+    assert before != after
 
 
 def test_a_refused_decision_writes_nothing(
     here: Path, real: Proposals, ready: Proposal, edit: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    other = next(m for m in METHODS if m != ready.candidates[0].join.method)
-    write_decisions(decisions_for(real, (one(ready.point.id, method=other),)), here / "d.json")
+    write_decisions(decisions_for(real, (one(ready.point.id, nudge_frames=-9000),)), here / "d.json")
     assert main(["apply", str(edit), "p.json", "-o", "new.otio", "--decisions", "d.json"]) == 9
-    assert capsys.readouterr().err.startswith(f"amc-otio: decision on {ready.point.id}: its join was found by ")
+    assert capsys.readouterr().err.startswith(f"amc-otio: decision on {ready.point.id}: a nudge of -9000 frames ")
     assert sorted(p.name for p in here.iterdir()) == ["d.json", "p.json"]
     assert main(["apply", str(edit), "p.json", "-o", "new.otio", "--decisions", "no.json"]) == 9
     assert "give the file that the audition wrote" in capsys.readouterr().err

@@ -96,11 +96,12 @@ def _placed(file: PictureFile, start: Fraction, count: int) -> Iterator[tuple[in
     for number, picture in enumerate(file.shown_from(start)):
         at = (picture.time - start) * ANALYSIS_RATE
         if shown is None:
+            shown = picture
             yield 0, picture
         if at >= count or number > MOST_FRAMES:
             break
         if kept is None or at - kept >= least:
-            kept, shown = at, picture
+            kept = at
             if round(at) > told:
                 told = round(at)
                 yield told, picture

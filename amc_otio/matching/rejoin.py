@@ -58,10 +58,7 @@ class RecordedLocator:
         known = self._known.get(target_url)
         if known is None:
             return self._other.locate(target_url, duration_s=duration_s, start_s=start_s)
-        path = Path(known)
-        if not path.is_file():
-            raise MediaError(path.name, f"is not in {path.parent} any more", f"put it back, or {_AGAIN}")
-        return path
+        return _there(Path(known))
 
 
 class Rejoiner:
@@ -132,13 +129,16 @@ class Rejoiner:
         return made
 
     def _sides(self, proposal: Proposal, candidate: Candidate) -> tuple[Ready, Incoming, Analysis]:
+        shot = proposal.point.outgoing
+        if shot.path is not None:
+            _there(Path(shot.path))
+        self._check_unchanged(candidate)
         ready = self._point(proposal)
         query, place = ready.query, ready.place
         if (query.start, query.outgoing.edit_point) != (candidate.query_start, candidate.edit_point):
             raise ProposalsError(f"edit point {proposal.point.id}", "lies elsewhere in its sound now", _AGAIN)
         media, start = candidate.media, candidate.window_start
         path = Path(media.path)
-        self._check_unchanged(candidate)
         if place.settings.edit.mode == "align":
             if ready.incoming is None:
                 raise ProposalsError(f"edit point {proposal.point.id}", "has no incoming shot any more", _AGAIN)
@@ -168,9 +168,7 @@ class Rejoiner:
         return self._ready[id_]
 
     def _check_unchanged(self, candidate: Candidate) -> None:
-        media, path = candidate.media, Path(candidate.media.path)
-        if not path.is_file():
-            raise MediaError(path.name, f"is not in {path.parent} any more", f"put it back, or {_AGAIN}")
+        media, path = candidate.media, _there(Path(candidate.media.path))
         info = self._media.info(path)
         channels = sum(stream.channels for stream in info.streams)
         if info.duration < media.duration - _SAME_S or channels != media.channels:
@@ -183,6 +181,13 @@ class Rejoiner:
             except OSError as error:
                 raise MediaError(path.name, "cannot be read", "check that it is still there") from error
         return self._keys[path]
+
+
+def _there(path: Path) -> Path:
+    """The path, where a file still is."""
+    if not path.is_file():
+        raise MediaError(path.name, f"is not in {path.parent} any more", f"put it back, or {_AGAIN}")
+    return path
 
 
 def _by(ready: Ready, incoming: Incoming, analysis: Analysis, candidate: Candidate, method: str) -> Candidate:
