@@ -19,6 +19,7 @@ from pathlib import Path
 DOCS = Path(__file__).resolve().parent
 sys.path[:0] = [str(DOCS.parent), str(DOCS.parent / "tests")]
 
+import audition_attacks  # noqa: E402
 import failure_cases  # noqa: E402
 
 from amc_otio import config, environment, errors  # noqa: E402
@@ -133,6 +134,11 @@ JSON_SHAPES: dict[str, dict[str, str]] = {
     "propose": {"": "the whole proposals file: [proposals.md](proposals.md)"},
     "apply": {"output": _OUTPUT, "sidecar": _SIDECAR, "changes": _CHANGE, "bounces": _BOUNCES, "notes": _NOTES},
     "preview": {"files": _FILES, "notes": "candidates that could not be rendered, and why"},
+    "audition": {
+        "address": "of the page, with its token; printed before it is served, which goes on until the page ends",
+        "decisions": "the file in which decisions are kept",
+    },
+    "audition --export": {"output": "path of the page that was written", "notes": _NOTES},
     "revert": {"output": _OUTPUT, "bounces": "file names of the undone run's bounces, which stay where they are"},
     "points": {
         "[].id": "name of the edit point: track and number, as `--index` takes it",
@@ -373,9 +379,19 @@ def with_formats(text: str) -> str:
     return f"{first}{FORMATS_BLOCK[0]}\n{formats_table()}{FORMATS_BLOCK[1]}{rest.split(FORMATS_BLOCK[1])[1]}"
 
 
+ATTACKS_BLOCK = ("<!-- attacks -->", "<!-- /attacks -->")
+
+
+def with_attacks(text: str) -> str:
+    """A page with the attacks on the audition page's server between its markers."""
+    first, rest = text.split(ATTACKS_BLOCK[0])
+    return f"{first}{ATTACKS_BLOCK[0]}\n{audition_attacks.table()}{ATTACKS_BLOCK[1]}{rest.split(ATTACKS_BLOCK[1])[1]}"
+
+
 def pages() -> dict[str, str]:
     """Every generated page by its file name."""
     return {
+        "audition.md": with_attacks((DOCS / "audition.md").read_text(encoding="utf-8")),
         "bad-input.md": failure_cases.table(),
         "commands.md": commands_page(),
         "formats.md": with_formats((DOCS / "formats.md").read_text(encoding="utf-8")),

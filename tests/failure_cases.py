@@ -1560,6 +1560,64 @@ BOUNCES = _group(
     ),
 )
 
+_FOREIGN = {
+    **{"format": "amc-otio decisions", "version": 1, "tool": "0", "decisions": [], "note": ""},
+    **{"proposals_sha256": "0" * 64, "timeline_sha256": "0" * 64},
+}
+AUDITION = "audition p.json --no-browser --idle 0.01"
+
+AUDITIONS = _group(
+    "The audition page",
+    ("proposals that are not there", "audition no.json", PROPOSALS, ("no.json", "cannot be read", "give the file")),
+    ("not JSON", AUDITION, PROPOSALS, ("p.json", "not JSON", "give the file"), {"prepare": text("p.json", "hello")}),
+    (
+        "decisions for proposals",
+        "audition d.json",
+        PROPOSALS,
+        ("d.json", "is no proposals file", "propose"),
+        {"prepare": text("d.json", json.dumps(_FOREIGN))},
+    ),
+    (
+        "decisions on other proposals",
+        AUDITION,
+        PROPOSALS,
+        ("p.decisions.json", "decisions on other proposals", "--decisions, or move this one away"),
+        {"prepare": text("p.decisions.json", json.dumps(_FOREIGN))},
+    ),
+    (
+        "damaged decisions",
+        AUDITION,
+        PROPOSALS,
+        ("p.decisions.json", "damaged", "--decisions, or move this one away"),
+        {"prepare": text("p.decisions.json", "{")},
+    ),
+    (
+        "proposals for decisions",
+        AUDITION + " --decisions p.json",
+        PROPOSALS,
+        ("p.json", "is no decisions file", "--decisions, or move this one away"),
+    ),
+    (
+        "a folder for decisions that is not there",
+        AUDITION + " --decisions gone/d.json",
+        OUTPUT,
+        ("gone", "is no folder", "name another file with --decisions"),
+    ),
+    ("a file for a folder", AUDITION + " -o p.json", OUTPUT, ("p.json", "is a file, not a folder", "another folder")),
+    ("a port that cannot be", AUDITION + " --port 70000", USAGE, ("--port 70000", "is no port", "give one")),
+    ("no time to wait", "audition p.json --idle 0", USAGE, ("--idle 0", "no time to wait", "give minutes")),
+    ("an idle time of NaN", "audition p.json --idle nan", USAGE, ("--idle nan", "no time to wait", "give minutes")),
+    ("no proposals", "audition", USAGE, ("PROPOSALS", "audition --help")),
+    ("the export's option without it", "audition p.json --top 3", USAGE, ("--top", "--export", "add --export")),
+    (
+        "both of the two ways",
+        "audition p.json --export page.html --port 8000",
+        USAGE,
+        ("--port", "means nothing to --export", "leave one of them out"),
+    ),
+    ("no candidate", "audition p.json --export page.html --top 0", USAGE, ("--top 0", "leaves no candidate", "1 or")),
+)
+
 CASES = (
     COMMAND_LINE
     + SETTINGS
@@ -1573,6 +1631,7 @@ CASES = (
     + BOUNCES
     + REVERTS
     + PREVIEWS
+    + AUDITIONS
     + TRAININGS
     + LABELLED_SETS
     + MODELS

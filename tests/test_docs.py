@@ -46,6 +46,12 @@ def test_the_table_of_formats_is_what_was_measured(generate: ModuleType) -> None
     assert "| `.xml` | yes |" in generate.formats_table()
 
 
+def test_the_attacks_on_the_audition_page_are_those_that_are_tried(generate: ModuleType) -> None:
+    pytest.importorskip("uvicorn")
+    written = (DOCS / "audition.md").read_text(encoding="utf-8")
+    assert written == generate.with_attacks(written), "run: python docs/generate.py"
+
+
 def test_exit_codes_are_all_documented(generate: ModuleType) -> None:
     assert list(generate.exit_codes()) == [*range(10), 70, 130]
 
@@ -60,6 +66,8 @@ def test_json_output_is_what_the_page_says(
         "match": ["edit.otio", "-o", "new.otio", *match],
         "apply": ["edit.otio", "p.json", "-o", "new2.otio"],
         "preview": ["p.json", "-o", "wavs"],
+        "audition": ["p.json", "--no-browser", "--idle", "0.005"],
+        "audition --export": ["page.html", "p.json"],
         "revert": ["new.otio", "-o", "back.otio"],
         "points": ["edit.otio"],
         "index": ["sounds", *failure_cases.FAST],

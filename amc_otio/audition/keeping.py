@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from amc_otio.codec import encode
-from amc_otio.errors import OutputError, ProposalsError
+from amc_otio.errors import AmcError, OutputError, ProposalsError
 from amc_otio.locks import FileLock
 from amc_otio.proposals.decided import decided
 from amc_otio.proposals.decisions import (
@@ -104,10 +104,17 @@ class DecisionsFile:
         self._held: bytes | None = None
         self._seen: tuple[int, ...] | None = None
         self._mutex = threading.Lock()
-        check_new_file(self.path, None, force=True)
-        with self._alone():
-            self._remove_left_over()
-            self._read()
+        try:
+            check_new_file(self.path, None, force=True)
+        except OutputError as error:
+            raise OutputError(error.thing, error.reason, "name another file with --decisions") from error
+        try:
+            with self._alone():
+                self._remove_left_over()
+                self._read()
+        except AmcError:
+            self.close()
+            raise
 
     @property
     def revision(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import PurePath
+from typing import Final
 
 from amc_otio import __version__
 from amc_otio.audition.reasons import reasons_of
@@ -25,6 +26,8 @@ from amc_otio.proposals.records import Candidate, MediaRecord, Proposal, Proposa
 from amc_otio.timeline.rational import from_seconds
 from amc_otio.timeline.timecode import can_drop, format_timecode, infer_drop, nominal
 
+_FASTEST: Final = 240
+"""Frames a second up to which timecode is read by anybody."""
 Stretches = Callable[[str], Stretch | None]
 """The stretch of a segment's id, or None where there is no such sound."""
 
@@ -91,7 +94,7 @@ def source_time(time: Fraction, media: MediaRecord) -> str:
     time
         On the media's clock, in seconds.
     """
-    if not media.has_picture or nominal(media.rate) is None:
+    if not media.has_picture or media.rate > _FASTEST or nominal(media.rate) is None:
         return clock_time(time)
     drop = infer_drop(media.rate, from_seconds(media.start, media.rate)) if can_drop(media.rate) else False
     return format_timecode(from_seconds(time, media.rate), media.rate, drop)

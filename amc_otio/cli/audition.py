@@ -99,8 +99,8 @@ def _serve(arguments: argparse.Namespace) -> int:
     idle = _IDLE if arguments.idle is None else arguments.idle
     if not 0 < idle <= 100_000:
         raise UsageError(f"--idle {arguments.idle:g}", "is no time to wait", "give minutes, such as 60")
-    port = arguments.port or 0
-    if not 0 <= port < 65536:
+    port = 0 if arguments.port is None else arguments.port
+    if not (0 <= port < 65536):
         raise UsageError(f"--port {port}", "is no port", "give one from 1024 to 65535")
     if arguments.output is not None:
         check_folder(arguments.output)
@@ -119,8 +119,8 @@ def _serve(arguments: argparse.Namespace) -> int:
     if session.no_timeline is not None:
         console.note(f"only listening and deciding, no timeline can be written: {session.no_timeline}")
     page = _page(session, arguments)
-    server = Server(page, port, 60 * idle)
     try:
+        server = Server(page, port, 60 * idle)
         if arguments.output is not None:
             make_folder(arguments.output)
         console.say(server.address)
@@ -128,9 +128,11 @@ def _serve(arguments: argparse.Namespace) -> int:
         finish()  # whoever started this reads the address now, not at its end
         if not arguments.no_browser and not server.open_browser():
             console.note("no browser can be opened from here: open the address in one on this machine")
-        console.note(f"the page ended: {server.run()}; decisions are in {page.decisions.path}")
+        reason = server.run()
     finally:
         page.decisions.close()
+    kept = f"decisions are in {page.decisions.path}" if page.decisions.path.exists() else "nothing was decided"
+    console.note(f"the page ended: {reason}; {kept}")
     return 0
 
 

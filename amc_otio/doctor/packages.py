@@ -16,6 +16,8 @@ _EXTRAS: Final = {
     "onnx": "pip install onnx, to add models",
     "laion-clap": "pip install 'amc-otio[clap]', to verify models of LAION-CLAP that you add",
     "openvino": "pip install 'amc-otio[openvino]', to run clap-bf16 where the processor has bfloat16",
+    "starlette": "pip install 'amc-otio[audition]', for the page on which candidates are heard and chosen",
+    "uvicorn": "pip install 'amc-otio[audition]', which serves that page",
     "matplotlib": "pip install 'amc-otio[plot]', for the pictures of evaluate and train",
 }
 """What some commands need, by its name on the package index: how to get it, and what for."""
