@@ -70,7 +70,8 @@ def test_the_exported_page_plays_decides_and_gives_decisions_back(
     _, choices = decided(read_proposals(file), decisions)
     assert choices == {1: 2, 4: 1}
     assert len(json.loads(done.stdout)["changes"]) == 2
-    assert output.is_file() and otio.adapters.read_from_file(str(output)).metadata["amc_otio"]
+    timeline = otio.adapters.read_from_file(str(output))
+    assert timeline.metadata["amc_otio"]
 
 
 def test_the_browser_decodes_the_exported_sounds_to_16_bits(exported: Path, context: Any):
