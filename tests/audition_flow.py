@@ -1,4 +1,7 @@
-"""Proposals for the tests of the audition page, and the page's server as a user starts it."""
+"""Proposals for the tests of the audition page, its server as a user starts it, and an editor who has a keyboard.
+
+`conftest.py` names this module as a plugin, so its fixtures are everywhere.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import opentimelineio as otio
+import pytest
 
 from amc_otio.config import Settings
 from amc_otio.proposals import Proposals, write_proposals
@@ -199,3 +203,122 @@ def wait_until(true: Callable[[], object], seconds: float = 20.0, what: str = ""
     while not true():
         assert time.monotonic() < until, f"it did not come about: {what}"
         time.sleep(0.03)
+
+
+WAIT = 20_000
+"""Milliseconds that a test waits for what the page does, at most."""
+
+# Hears what reaches the loudspeaker, whatever the page calls it.
+TAP = """(() => {
+  const connect = AudioNode.prototype.connect;
+  AudioNode.prototype.connect = function (to, ...rest) {
+    const made = connect.call(this, to, ...rest);
+    if (to instanceof AudioDestinationNode && this.context instanceof AudioContext && !window.tap) {
+      window.tap = new AnalyserNode(this.context, { fftSize: 8192 });
+      connect.call(this, window.tap);
+    }
+    return made;
+  };
+  window.loudness = () => {
+    if (!window.tap) return 0;
+    const samples = new Float32Array(window.tap.fftSize);
+    window.tap.getFloatTimeDomainData(samples);
+    return Math.sqrt(samples.reduce((sum, x) => sum + x * x, 0) / samples.length);
+  };
+})()"""
+
+
+class Editor:
+    """Keys that are pressed on a page, and what it shows. There is no pointer."""
+
+    def __init__(self, context: Any, url: str) -> None:
+        self.page = context.new_page()
+        self.page.set_default_timeout(WAIT)
+        self.page.add_init_script(TAP)
+        self.page.goto(url)
+        self.ready()
+
+    def ready(self) -> None:
+        """Wait until a candidate can be heard."""
+        self.until("!!window.amc && window.amc.state.values.status !== 'loading'")
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def state(self, name: str) -> Any:
+        return self.page.evaluate("name => window.amc.state.values[name]", name)
+
+    def until(self, script: str, argument: Any = None) -> None:
+        # Not Playwright's own waiting: that evaluates text in the page, which its policy forbids.
+        wait_until(lambda: self.page.evaluate(script, argument), WAIT / 1000, script)
+
+    def text(self, selector: str) -> str:
+        return str(self.page.locator(selector).text_content())
+
+    def select(self, number: int, choice: int | None = None) -> None:
+        """Go to an edit point and a candidate with the arrows."""
+        while self.state("number") != number:
+            self.press("ArrowRight" if self.state("number") < number else "ArrowLeft")
+            self.page.wait_for_timeout(20)
+        if choice is not None:
+            # The rows may stand in any order.
+            while self.state("choice") != choice:
+                order = self.page.evaluate(
+                    "[...document.querySelectorAll('#takes [data-choice]')].map((row) => Number(row.dataset.choice))"
+                )
+                down = order.index(choice) > order.index(self.state("choice"))
+                self.press("ArrowDown" if down else "ArrowUp")
+                self.page.wait_for_timeout(20)
+        self.until("window.amc.state.values.status === 'ready'")
+
+    def mark(self, number: int) -> str:
+        """What the list says of an edit point's decision."""
+        return str(self.page.locator(f"#points [data-number='{number}']").get_attribute("data-state"))
+
+    def saved(self) -> None:
+        self.until("document.getElementById('saved').textContent.startsWith('Saved in')")
+
+    def focus_with_tab(self, selector: str, most: int = 80) -> None:
+        """Press Tab until an element has the focus."""
+        for _ in range(most):
+            if self.page.evaluate("selector => document.activeElement?.matches(selector)", selector):
+                return
+            self.press("Tab")
+        raise AssertionError(f"{selector} is not reached with Tab")
+
+
+def fits(page: Any) -> None:
+    """Nothing makes the page wider than its window, and the controls are in it."""
+    width, height = page.viewport_size["width"], page.viewport_size["height"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for selector in ("#write-button", "#play", "#accept", "#takes", "#points", "#waveform"):
+        box = page.locator(selector).bounding_box()
+        assert box is not None and box["width"] > 0 and box["height"] > 0, selector
+        assert box["x"] >= 0 and box["x"] + box["width"] <= width + 0.5, (selector, box)
+    for selector in ("#play", "#accept", "#waveform"):
+        box = page.locator(selector).bounding_box()
+        assert box["y"] >= 0 and box["y"] + box["height"] <= height + 0.5, (selector, box)
+
+
+def ran(page: Any) -> None:
+    """None of the hostile names ran."""
+    page.wait_for_timeout(200)
+    assert page.evaluate(f"window.{MARK}") is None
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The example's timeline and what ``amc-otio propose`` says of it."""
+    return proposed(tmp_path_factory.mktemp("made"))
+
+
+@pytest.fixture
+def server(made: tuple[Path, Path], tmp_path: Path) -> Iterator[Server]:
+    """A server whose decisions and timelines go to the test's own folder."""
+    with serving(tmp_path, made[1], *own(tmp_path)) as started:
+        yield started
+
+
+def own(folder: Path) -> tuple[object, ...]:
+    return ("--decisions", folder / "D.json", "--output", folder / "cut")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# A browser's fixtures; it is started for a test that asks for it.
-pytest_plugins = ["browser"]
+# A browser's fixtures and a page's server; each is started for a test that asks for it.
+pytest_plugins = ["audition_flow", "browser"]
 
 # Examples may take their time on a busy machine; in CI they are the same in every run.
 settings.register_profile("here", deadline=None)

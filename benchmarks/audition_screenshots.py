@@ -1,0 +1,68 @@
+"""Draw docs/pictures/audition-*.png: the audition page of the bundled timeline, in two sizes, light and dark.
+
+    python benchmarks/audition_screenshots.py [--output docs/pictures]
+
+Needs Chromium and the Python package playwright. What is on the pictures follows from the bundled media and the page
+alone; text is drawn with the fonts of the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(REPOSITORY / "tests"))
+SIZES = ((1280, 800), (2560, 1440))
+
+
+def main() -> int:
+    """Propose, serve, decide a little, and take the pictures."""
+    from audition_flow import Editor, proposed, serving
+    from browser import FLAGS, NOWHERE, chromium
+    from playwright.sync_api import sync_playwright
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=Path, default=REPOSITORY / "docs" / "pictures")
+    output = parser.parse_args().output
+    output.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as name:
+        # The footer names the decisions file: a short place is one that a reader's could be.
+        folder = Path(name) / "film"
+        folder.mkdir()
+        _, proposals = proposed(folder)
+        with serving(folder, proposals) as server, sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=chromium(), args=list(FLAGS), proxy=NOWHERE)
+            for first, (width, height) in enumerate(SIZES):
+                for scheme in ("light", "dark"):
+                    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+                    editor = Editor(context, server.url)
+                    if first == 0 and scheme == "light":
+                        decide(editor)
+                    editor.select(4, 2)
+                    # Where both sounds are heard.
+                    editor.page.evaluate("window.amc.player.seek(window.amc.player.duration * 0.53)")
+                    editor.page.wait_for_timeout(1500)
+                    path = output / f"audition-{width}x{height}-{scheme}.png"
+                    editor.page.screenshot(path=path)
+                    print(path)
+                    context.close()
+            browser.close()
+    return 0
+
+
+def decide(editor) -> None:
+    """Some edit points are decided, so that the list shows what that looks like."""
+    editor.select(1, 1)
+    editor.press("a")
+    editor.select(2)
+    editor.press("x")
+    editor.select(3)
+    editor.press("k")
+    editor.saved()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
