@@ -6,7 +6,7 @@ from pathlib import Path
 
 from amc_otio.errors import NoMatchError
 from amc_otio.proposals import Proposals, edit_of
-from amc_otio.timeline.conflicts import Conflicts, footprint
+from amc_otio.timeline.conflicts import Conflicts, Footprint, Item, exclude_each_other, footprint
 from amc_otio.timeline.read import LoadedTimeline
 
 
@@ -37,6 +37,31 @@ def best_choices(proposals: Proposals, loaded: LoadedTimeline) -> tuple[dict[int
         else:
             notes.append(f"{edit.name}: left as it was, since the better match at {rival.name} changes the same shot")
     return choices, tuple(notes)
+
+
+def rivals(proposals: Proposals, loaded: LoadedTimeline) -> dict[int, tuple[int, ...]]:
+    """Which edit points cannot be cut together, by number, from 1: each changes a shot that the other needs.
+
+    Judged by each point's best candidate: where shots are only trimmed from both sides (`insert`, and `align` with
+    ripple) another one may leave more or less of them, and only cutting tells.
+    """
+    changes: dict[int, Footprint] = {}
+    for number, proposal in enumerate(proposals.proposals, 1):
+        if proposal.candidates:
+            best = proposal.candidates[0]
+            edit = edit_of(proposal, best, proposals.settings, proposals.timeline.rate, offsets="exact")
+            changes[number] = footprint(loaded.timeline, edit)
+    by_item: dict[Item, list[int]] = {}
+    for number, one in changes.items():
+        for item in one.touched.keys() | one.rippled:
+            by_item.setdefault(item, []).append(number)
+    found: dict[int, tuple[int, ...]] = {}
+    for number, one in changes.items():
+        beside = {other for item in one.touched.keys() | one.rippled for other in by_item[item]} - {number}
+        against = tuple(sorted(other for other in beside if exclude_each_other(one, changes[other])))
+        if against:
+            found[number] = against
+    return found
 
 
 def nothing_found(edit: Path, proposals: Proposals) -> NoMatchError:

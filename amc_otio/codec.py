@@ -7,7 +7,6 @@ Only the types that amc-otio's files use: dataclasses, tuples, dict[str, ...], s
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
 import types
 import typing
@@ -97,11 +96,15 @@ def _decode_dataclass(kind: type[Any], value: Any, where: str) -> Any:
     return kind(**{name: _decode(hints[name], value[name], f"{where}.{name}") for name in names})
 
 
-@functools.cache
+_HINTS: dict[type[Any], dict[str, Any]] = {}
+
+
 def _hints(kind: type[Any]) -> dict[str, Any]:
     """The types of a dataclass's fields, in their order; worked out once, as a file holds thousands of them."""
-    hints = typing.get_type_hints(kind)
-    return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
+    if kind not in _HINTS:
+        hints = typing.get_type_hints(kind)
+        _HINTS[kind] = {field.name: hints[field.name] for field in dataclasses.fields(kind)}
+    return _HINTS[kind]
 
 
 def _decode_fraction(value: Any, where: str) -> Fraction:

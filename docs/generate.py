@@ -138,7 +138,13 @@ JSON_SHAPES: dict[str, dict[str, str]] = {
         "address": "of the page, with its token; printed before it is served, which goes on until the page ends",
         "decisions": "the file in which decisions are kept",
     },
-    "audition --export": {"output": "path of the page that was written", "notes": _NOTES},
+    "audition --export": {
+        "output": "path of the page that was written",
+        "bytes": "its size",
+        "points": "edit points with sound in it",
+        "takes": "candidates with sound in it",
+        "notes": _NOTES,
+    },
     "revert": {"output": _OUTPUT, "bounces": "file names of the undone run's bounces, which stay where they are"},
     "points": {
         "[].id": "name of the edit point: track and number, as `--index` takes it",

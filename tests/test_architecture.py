@@ -51,7 +51,17 @@ MAY = {
     "evaluation": {"joining", "library", "representations", "media"},
     "otio_hooks": {"formats", "media", "proposals", "run_options", "timeline", "workflow"},
     "resolve": {"formats", "workflow", "proposals", "timeline", "library", "media", "bundled"},
-    "audition": {"formats", "joining", "matching", "media", "proposals", "representations", "timeline", "workflow"},
+    "audition": {
+        "choices",
+        "formats",
+        "joining",
+        "matching",
+        "media",
+        "proposals",
+        "representations",
+        "timeline",
+        "workflow",
+    },
 }
 PLAIN = {"errors", "config", "codec", "environment", "locks"}
 

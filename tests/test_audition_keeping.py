@@ -19,8 +19,10 @@ pytest.importorskip("uvicorn")
 import audition_helpers as helpers
 
 from amc_otio.audition.keeping import Changed, DecisionsFile, Entry, decisions_path
+from amc_otio.choices import rivals
 from amc_otio.errors import OutputError, ProposalsError
 from amc_otio.proposals import Decision, Proposals, decisions_for, read_decisions, write_decisions, write_proposals
+from amc_otio.timeline.read import read_timeline
 
 
 @pytest.fixture(scope="module")
@@ -267,3 +269,19 @@ def test_an_entry_says_its_revision(made: Proposals, tmp_path: Path) -> None:
     kept = DecisionsFile(tmp_path / "d.json", made)
     assert kept.change(1, chosen(1), 0) == Entry(1, chosen(1))
     assert kept.revision == 1
+
+
+def test_two_cuts_of_one_shot_are_not_both_kept(tmp_path: Path, made: Proposals) -> None:
+    kept = DecisionsFile(tmp_path / "d.json", made, excludes={1: (2,), 2: (1,)})
+    first, second = (made.proposals[n].point.id for n in (0, 1))
+    held = kept.change(1, Decision(first, "chosen", 1), 0)
+    with pytest.raises(ProposalsError, match=f"{first} is cut already and changes the same shot; clear that one first"):
+        kept.change(2, Decision(second, "chosen", 1), 0)
+    kept.change(2, Decision(second, "kept"), 0)
+    kept.change(1, Decision(first, "undecided"), held.revision)
+    kept.change(2, Decision(second, "chosen", 1), kept.entries()[2].revision)
+
+
+def test_edit_points_beside_each_other_exclude_each_other(tmp_path: Path) -> None:
+    made = helpers.read(helpers.make_proposals(tmp_path))
+    assert rivals(made, read_timeline(tmp_path / "edit.otio")) == {1: (2,), 2: (1,)}

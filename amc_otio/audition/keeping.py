@@ -13,7 +13,7 @@ import contextlib
 import glob
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -73,6 +73,8 @@ class DecisionsFile:
         nothing is chosen.
     check
         Carries out the decisions on proposals with a single edit point, and is asked before each one is kept.
+    excludes
+        Which edit points cannot be cut together, by number (`amc_otio.choices.rivals`): one of them is chosen.
     tell
         Is called with the number of an edit point and what is decided of it now, after each change, whoever made it.
 
@@ -89,12 +91,14 @@ class DecisionsFile:
         path: Path,
         proposals: Proposals,
         check: Check = decided,
+        excludes: Mapping[int, tuple[int, ...]] | None = None,
         tell: Callable[[int, Entry], None] = lambda number, entry: None,
     ) -> None:
         self.path = path.absolute()
         self._proposals = proposals
         self._sha256 = content_hash(proposals)
         self._check = check
+        self._excludes = excludes or {}
         self.tell = tell
         self._numbers = {p.point.id: number for number, p in enumerate(proposals.proposals, 1)}
         self._entries: dict[int, Entry] = {}
@@ -175,6 +179,7 @@ class DecisionsFile:
                 raise Changed(now)
             if now is None and seen != 0:
                 raise Changed(Entry(0, Decision(decision.point, "undecided")))
+            self._check_beside(number, decision)
             made = Entry(self._revision + 1, decision)
             whole = self._whole({**self._entries, number: made})
             value = encode(whole)
@@ -268,6 +273,19 @@ class DecisionsFile:
         empty = decisions_for(replace(self._proposals, proposals=()), (), self._note)
         kept = tuple(one.decision for _, one in sorted(entries.items()) if not _is_empty(one.decision))
         return replace(empty, proposals_sha256=self._sha256, decisions=kept)
+
+    def _check_beside(self, number: int, decision: Decision) -> None:
+        """Refuse a second cut of one shot: no timeline could be written with both."""
+        if decision.state != "chosen":
+            return
+        for other in self._excludes.get(number, ()):
+            entry = self._entries.get(other)
+            if entry is not None and entry.decision.state == "chosen":
+                raise ProposalsError(
+                    f"decision on {decision.point}",
+                    f"edit point {entry.decision.point} is cut already and changes the same shot",
+                    "clear that one first",
+                )
 
     def _carry_out(self, number: int, decision: Decision) -> None:
         """Refuse what ``apply`` could not carry out, and what no file could hold."""

@@ -140,6 +140,7 @@ class EditPointTold:
     """An edit point, its candidates best first, and what was refused.
 
     `out_from` is the first sample of the outgoing file that its shot plays: nothing before it is on the timeline.
+    `excludes` are the numbers of the edit points that cannot be cut together with this one: they change the same shot.
     """
 
     number: int
@@ -154,6 +155,7 @@ class EditPointTold:
     present: Now | None
     takes: tuple[Take, ...]
     refused: tuple[Refused, ...]
+    excludes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

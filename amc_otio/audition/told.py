@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import PurePath
 from typing import Final
@@ -32,7 +33,15 @@ Stretches = Callable[[str], Stretch | None]
 """The stretch of a segment's id, or None where there is no such sound."""
 
 
-def told(proposals: Proposals, stretch: Stretches, *, file: str, live: bool, no_timeline: str | None = None) -> Told:
+def told(
+    proposals: Proposals,
+    stretch: Stretches,
+    *,
+    file: str,
+    live: bool,
+    no_timeline: str | None = None,
+    excludes: Mapping[int, tuple[int, ...]] | None = None,
+) -> Told:
     """Return what the page lists.
 
     Parameters
@@ -45,7 +54,10 @@ def told(proposals: Proposals, stretch: Stretches, *, file: str, live: bool, no_
         Whether a server answers; else the page is a file.
     no_timeline
         Why joins cannot be found anew and nothing can be written, in words; None where both can.
+    excludes
+        Which edit points cannot be cut together (`amc_otio.choices.rivals`); None where nobody knows.
     """
+    against = excludes or {}
     timeline, join = proposals.timeline, proposals.settings.join
     return Told(
         version=PAGE_VERSION,
@@ -62,7 +74,8 @@ def told(proposals: Proposals, stretch: Stretches, *, file: str, live: bool, no_
         live=live,
         no_timeline=no_timeline,
         points=tuple(
-            _point(number, proposal, timeline.rate, stretch) for number, proposal in enumerate(proposals.proposals, 1)
+            replace(_point(number, proposal, timeline.rate, stretch), excludes=against.get(number, ()))
+            for number, proposal in enumerate(proposals.proposals, 1)
         ),
     )
 

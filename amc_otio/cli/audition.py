@@ -50,15 +50,19 @@ def add(sub: argparse._SubParsersAction[options.Parser]) -> None:
     group = parser.add_argument_group("offline: one file that a colleague opens without installing anything")
     group.add_argument("--export", metavar="FILE.html", type=Path, help="write the page and its sounds into FILE.html")
     group.add_argument("--top", metavar="N", type=int, help=f"candidates of each edit point (default: {_TOP})")
-    group.add_argument("--force", action="store_true", help="replace FILE.html if it exists")
+    group.add_argument("--no-video", action="store_true", help="stills alone: a smaller file")
+    group.add_argument(
+        "--force", action="store_true", help="replace FILE.html if it exists, and write one of more than 200 MB"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """``amc-otio audition``."""
     if arguments.export is not None:
         return _export(arguments)
-    for name, given in (("--top", arguments.top is not None), ("--force", arguments.force)):
-        if given:
+    given = {"--top": arguments.top is not None, "--no-video": arguments.no_video, "--force": arguments.force}
+    for name, is_given in given.items():
+        if is_given:
             raise UsageError(name, "is about the file of --export, and nothing is exported", "add --export FILE.html")
     return _serve(arguments)
 
@@ -88,10 +92,20 @@ def _export(arguments: argparse.Namespace) -> int:
     def progress(done: int, total: int) -> None:
         console.progress(done, total, "exporting")
 
-    written = export_page(material, told, decisions, arguments.export, top, arguments.force, progress)
+    picture = not arguments.no_video
+    written = export_page(material, told, decisions, arguments.export, top, arguments.force, progress, video=picture)
     console.notes(written.notes)
-    console.say(f"wrote {written.path}: {written.takes} candidates of {written.points} edit points")
-    console.result({"output": str(written.path), "notes": list(written.notes)})
+    size = f"{written.bytes / 1e6:.1f} MB"
+    console.say(f"wrote {written.path}, {size}: {written.takes} candidates at {written.points} edit points")
+    console.result(
+        {
+            "output": str(written.path),
+            "bytes": written.bytes,
+            "points": written.points,
+            "takes": written.takes,
+            "notes": list(written.notes),
+        }
+    )
     return 0
 
 
@@ -150,7 +164,7 @@ def _page(session: Session, arguments: argparse.Namespace) -> Page:
     check = partial(decided, rejoin=rejoin_for(session.proposals, session.loaded or session.edit))
     return Page(
         told=told,
-        decisions=DecisionsFile(path, session.proposals, check),
+        decisions=DecisionsFile(path, session.proposals, check, _excludes(session)),
         material=material,
         writer=None if session.loaded is None else Writer(session.edit, session.proposals, arguments.output),
         busy=(Busy,),
@@ -170,5 +184,12 @@ def _opened(session: Session, live: bool) -> tuple[Material, Told]:
         file=session.path.name,
         live=live,
         no_timeline=session.no_timeline,
+        excludes=_excludes(session),
     )
     return material, listed
+
+
+def _excludes(session: Session) -> dict[int, tuple[int, ...]]:
+    from amc_otio.choices import rivals
+
+    return {} if session.loaded is None else rivals(session.proposals, session.loaded)
