@@ -237,3 +237,17 @@ def test_the_page_needs_no_server_packages_to_be_told() -> None:
         "import amc_otio.audition.guard, amc_otio.audition.reasons, amc_otio.audition.writing\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env=child_environment())
+
+
+def test_what_is_not_installed_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from amc_otio.cli import main
+
+    path = helpers.make_proposals(tmp_path)
+    monkeypatch.setattr("amc_otio.cli.audition.util.find_spec", lambda name: None)
+    assert main(["audition", str(path)]) == 2
+    line = capsys.readouterr().err
+    assert line.startswith("amc-otio: the audition page: needs starlette and uvicorn, which are not installed; ")
+    assert "pip install 'amc-otio[audition]'" in line
+    assert line.count("\n") == 1

@@ -30,10 +30,9 @@ from amc_otio.proposals.decisions import (
     content_hash,
     decisions_for,
     read_decisions,
-    write_decisions,
 )
 from amc_otio.proposals.records import Proposals
-from amc_otio.timeline.write import check_new_file, json_text
+from amc_otio.timeline.write import check_new_file, json_text, write_json
 
 _ELSEWHERE: Final = "name another file with --decisions, or move this one away"
 
@@ -178,9 +177,10 @@ class DecisionsFile:
                 raise Changed(Entry(0, Decision(decision.point, "undecided")))
             made = Entry(self._revision + 1, decision)
             whole = self._whole({**self._entries, number: made})
-            write_decisions(whole, self.path)
+            value = encode(whole)
+            write_json(self.path, value)
             _sync_folder(self.path.parent)
-            self._held = json_text(encode(whole)).encode()
+            self._held = json_text(value).encode()
             self._seen = self._state()
             self._revision = made.revision
             self._entries[number] = made
@@ -276,7 +276,10 @@ class DecisionsFile:
         except UnicodeEncodeError as error:
             thing = f"decision on {decision.point}"
             raise ProposalsError(thing, "has half a character in its note", "write the note anew") from error
-        alone = replace(self._proposals, proposals=(self._proposals.proposals[number - 1],))
+        proposal = self._proposals.proposals[number - 1]
+        # The chosen candidate alone, where it is there: hashing the others would take most of the time.
+        one = tuple(candidate for candidate in proposal.candidates if candidate.rank == decision.rank)
+        alone = replace(self._proposals, proposals=(replace(proposal, candidates=one) if one else proposal,))
         made = decisions_for(alone, (decision,))
         if decision.state == "chosen":
             self._check(alone, made)
