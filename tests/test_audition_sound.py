@@ -151,6 +151,43 @@ def test_an_adjusted_join_is_the_one_that_is_cut_and_refusals_agree_word_by_word
         assert mine == theirs
 
 
+RARE: dict[str, Any] = {
+    "rate": Fraction(24000, 1001),
+    "room": Room(90_000, 90_000, 90_000, 90_000),
+    "out_at": 500_000,
+    "in_at": 400_000,
+    "fade": (80_000, 3000),
+    "law": "equal-power",
+    "gain_db": 0.0,
+    "glide": 0,
+    "slip": 0,
+    "length": Fraction(20 * 1001, 24000),
+    "nudge": 0,
+    "fade_length": None,
+    "fade_law": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"nudge": 20}, "nothing of the shot would be left by such a nudge"),
+        ({"nudge": -6}, "its fade of 1.729 s has no room there any more"),
+        # Exactly between two printed digits.
+        ({"room": Room(3000, 9000, 0, 0), "fade_length": Fraction(1, 16)}, "a fade of 0.062 s does not fit"),
+    ],
+)
+def test_rare_refusals_agree_word_by_word(page: Any, change: dict[str, Any], words: str):
+    one = RARE | change
+    candidate = candidate_of(one)
+    decision = Decision("p", "chosen", 1, one["nudge"], one["fade_length"], one["fade_law"])
+    with pytest.raises(ProposalsError, match=words) as refused:
+        changed(candidate, decision, one["rate"])
+    asked = [meeting_of(candidate), encode(decision), encode(one["rate"])]
+    found = page.evaluate("async (asked) => (await import('/meeting.js')).adjusted(...asked)", asked)
+    assert found == {"refusal": {"reason": refused.value.reason, "remedy": refused.value.remedy}}
+
+
 @SLOW
 @given(batch=st.lists(adjustments(), min_size=30, max_size=30))
 def test_the_limits_are_the_last_that_can_be_carried_out(page: Any, batch: list[dict[str, Any]]):
@@ -562,7 +599,7 @@ DRAWING = """<!doctype html><link rel="icon" href="data:,">
   const mel = { data: new Uint8Array(128 * 282).fill(140), shape: [128, 282] };
   const segment = (level, first) => ({ first, channels: [noise(level)], mel });
   const meeting = {
-    out_at: 244000, in_at: 644000, fade_before: 12000, fade_after: 24000, law: "equal-gain", gain_db: 0, glide: 0, slip: 0,
+    out_at: 244000, in_at: 644000, fade_before: 12000, fade_after: 24000, law: "equal-gain", gain_db: 0, glide: 0,
   };
   const scene = { out: segment(0.5, 100000), in: segment(0.25, 500000), meeting, from: -2.5, to: 2.5, colours };
   const data = Uint8Array.from({ length: 47 * 47 }, (_, i) => (i * 7) % 256);

@@ -20,7 +20,8 @@ const FONT = "11px system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-ser
 export function coloursOf(element) {
   const style = getComputedStyle(element);
   const names = ["surface", "text", "muted", "line", "out", "in", "join", "playhead"];
-  return Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--draw-${name}`).trim() || "currentcolor"]));
+  const colour = (name) => style.getPropertyValue(`--draw-${name}`).trim() || "currentcolor";
+  return Object.fromEntries(names.map((name) => [name, colour(name)]));
 }
 
 /**

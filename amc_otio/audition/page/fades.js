@@ -42,8 +42,10 @@ export function levelEnvelope(meeting, length) {
 /**
  * What both sounds of a join are heard with.
  *
- * @param {{fade_before: number, fade_after: number, law: string, gain_db: number, glide: number}} meeting samples and dB
- * @returns {{out: function(number): number, in: function(number): number}} linear gains at so many samples from the point
+ * @param {{fade_before: number, fade_after: number, law: string, gain_db: number, glide: number}} meeting
+ *   in samples and dB
+ * @returns {{out: function(number): number, in: function(number): number}} linear gains at so many samples from the
+ *   point
  */
 export function heardGains(meeting) {
   const { fade_before: before, fade_after: after, law, glide } = meeting;

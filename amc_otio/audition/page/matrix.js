@@ -1,5 +1,5 @@
-// How alike the two sounds are at every pair of moments (the paper's section 2.4 and Figure 3): where Max-SS would meet,
-// and where they do meet. A nudge moves both moments alike: along the diagonal through the join.
+// How alike the two sounds are at every pair of moments (the paper's section 2.4 and Figure 3): where Max-SS would
+// meet, and where they do meet. A nudge moves both moments alike: along the diagonal through the join.
 
 import { fitted, hairline, tick, write } from "./drawing.js";
 import { RATE } from "./rational.js";
@@ -31,23 +31,24 @@ export function drawMatrix(canvas, what) {
   const y = (step) => bottom - ((step + 0.5) / rows) * side;
 
   context.imageSmoothingEnabled = false;
-  context.drawImage(pictured(data, rows, columns, shades(colours.surface, colours.muted)), left, MARGIN.top, side, side);
+  const picture = pictured(data, rows, columns, shades(colours.surface, colours.muted));
+  context.drawImage(picture, left, MARGIN.top, side, side);
   frame(on, left, MARGIN.top, side, colours.line);
   seconds(on, { hop, columns, rows, x, y, left, bottom, side, colours });
 
-  const chosen = joinIn(what);
+  const { row, column } = joinIn(what);
   context.save();
   context.beginPath();
   context.rect(left, MARGIN.top, side, side);
   context.clip();
-  const reach = rows + columns;
-  stroke(context, colours.join, 0.55, [], x(chosen.column - reach), y(chosen.row - reach), x(chosen.column + reach), y(chosen.row + reach));
-  stroke(context, colours.join, 0.9, [2, 3], left, y(chosen.row), x(chosen.column), y(chosen.row));
-  stroke(context, colours.join, 0.9, [2, 3], x(chosen.column), bottom, x(chosen.column), y(chosen.row));
+  const far = rows + columns;
+  stroke(context, colours.join, 0.55, [], [x(column - far), y(row - far)], [x(column + far), y(row + far)]);
+  stroke(context, colours.join, 0.9, [2, 3], [left, y(row)], [x(column), y(row)]);
+  stroke(context, colours.join, 0.9, [2, 3], [x(column), bottom], [x(column), y(row)]);
   context.restore();
   if (best) ring(context, x(best[1]), y(best[0]), colours);
   const within = (value, low, high) => Math.min(Math.max(value, low), high);
-  dot(context, within(x(chosen.column), left, left + side), within(y(chosen.row), MARGIN.top, bottom), colours);
+  dot(context, within(x(column), left, left + side), within(y(row), MARGIN.top, bottom), colours);
   legend(context, left, best !== null, colours);
 }
 
@@ -59,8 +60,8 @@ export function drawMatrix(canvas, what) {
  */
 export function describeMatrix(what) {
   const { hop, best } = what;
-  const at = (row, column) =>
-    `${((row * hop) / RATE).toFixed(2)} s into the outgoing window and ${((column * hop) / RATE).toFixed(2)} s into the match`;
+  const time = (step) => ((step * hop) / RATE).toFixed(2);
+  const at = (row, column) => `${time(row)} s into the outgoing window and ${time(column)} s into the match`;
   const { row, column } = joinIn(what);
   const highest = best ? `The two windows are most alike ${at(...best)}; ` : "The two windows are nowhere alike; ";
   return `${highest}the join is ${at(row, column)}.`.replaceAll(" -", " −");
@@ -139,14 +140,14 @@ function dot(context, x, y, { join, surface }) {
   }
 }
 
-function stroke(context, colour, alpha, dash, x1, y1, x2, y2) {
+function stroke(context, colour, alpha, dash, from, to) {
   context.strokeStyle = colour;
   context.globalAlpha = alpha;
   context.lineWidth = 1;
   context.setLineDash(dash);
   context.beginPath();
-  context.moveTo(x1, y1);
-  context.lineTo(x2, y2);
+  context.moveTo(...from);
+  context.lineTo(...to);
   context.stroke();
   context.setLineDash([]);
   context.globalAlpha = 1;

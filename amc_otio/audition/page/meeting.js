@@ -85,7 +85,9 @@ function nudged(meeting, frames, rate) {
     if (left < 0) throw new Refusal(`a nudge of ${signed} frames cannot be cut: ${why}`, "nudge less");
   }
   const length = meeting.length === null ? null : meeting.length - samples;
-  if (length !== null && length <= 0) throw new Refusal("nothing of the shot would be left by such a nudge", "nudge less");
+  if (length !== null && length <= 0) {
+    throw new Refusal("nothing of the shot would be left by such a nudge", "nudge less");
+  }
   return {
     ...meeting,
     out_at: meeting.out_at + samples,

@@ -48,7 +48,8 @@ export class Player extends EventTarget {
    */
   load(sounds) {
     const versions = Object.entries(sounds).filter(([, sound]) => sound?.channels);
-    this.#versions = new Map(versions.map(([name, { channels, gain }]) => [name, { buffer: bufferOf(channels), gain }]));
+    this.#versions = new Map();
+    for (const [name, { channels, gain }] of versions) this.#versions.set(name, { buffer: bufferOf(channels), gain });
     if (this.#versions.size === 0) this.pause();
     this.#resting = this.#within(this.#resting);
     if (this.#deck) {

@@ -1,4 +1,4 @@
-// Exact fractions, and numbers rounded and written as the Python side does: frames and samples must agree to the sample.
+// Exact fractions, and numbers rounded and written as the Python side does it: both must agree to the sample.
 
 /** Samples a second of every sound on the page. */
 export const RATE = 48000;

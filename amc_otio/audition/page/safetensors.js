@@ -23,7 +23,8 @@ export function parse(buffer) {
   const data = new DataView(buffer);
   const size = buffer.byteLength >= 8 ? Number(data.getBigUint64(0, true)) : Infinity;
   if (8 + size > buffer.byteLength) throw new Error("damaged safetensors: the header is cut off");
-  const { __metadata__: metadata = {}, ...entries } = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 8, size)));
+  const header = new TextDecoder().decode(new Uint8Array(buffer, 8, size));
+  const { __metadata__: metadata = {}, ...entries } = JSON.parse(header);
   const tensors = {};
   for (const [name, entry] of Object.entries(entries)) tensors[name] = view(buffer, 8 + size, name, entry);
   return { metadata, tensors };

@@ -1,7 +1,7 @@
 // The picture of a join: the outgoing shot's video until the point, the incoming one's from it, led by the Player.
 // The sound is the clock: pictures are moved to it, never the other way, and always at their own speed.
 
-/** Seconds that a picture may be off before it is moved, and that it is left alone afterwards: a seek takes its time. */
+/** Seconds that a picture may be off before it is moved, and for which it is left alone then: a seek takes its time. */
 const DRIFT = 0.08;
 const PATIENCE = 0.4;
 /** Seconds into a frame at which it is asked for, so that rounding does not give the one before it. */
