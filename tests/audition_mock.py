@@ -32,7 +32,12 @@ POLICY = (
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 SHOTS = ("Hammer on the anvil", "Kitchen knife", "Blender", "Motorcycle start", "Rain on tin", "Applause", "Train door")
-FILES = ("/media/day 1/A003_C012.mov", "/media/day 1/A004_C001.mov", "/media/day 2/B001_C007.mov", "/media/sfx/rain.wav")
+FILES = (
+    "/media/day 1/A003_C012.mov",
+    "/media/day 1/A004_C001.mov",
+    "/media/day 2/B001_C007.mov",
+    "/media/sfx/rain.wav",
+)
 HOSTILE = "<img src=x onerror=alert(1)>\"'&amp;</script>"
 
 
@@ -325,7 +330,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.mock.written.append(body)
             chosen = [(n, d) for n, (_, d) in sorted(self.mock.decisions.items()) if d["state"] == "chosen"]
             changes = [
-                {"edit_point": n, "timecode": self.mock.told.points[n - 1].timecode, "summary": f"candidate {d['rank']}"}
+                {
+                    "edit_point": n,
+                    "timecode": self.mock.told.points[n - 1].timecode,
+                    "summary": f"candidate {d['rank']}",
+                }
                 for n, d in chosen
             ]
             output = f"/projects/reel 3.match{body['format']}"

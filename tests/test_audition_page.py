@@ -16,7 +16,9 @@ READY = "document.querySelector('#stage').getAttribute('aria-busy') === 'false'"
 
 @pytest.fixture
 def mock(examples: Path) -> Iterator[Mock]:
-    with serving(Mock(told(5, 6), frames(examples / "media" / "bbb_opening_25fps.mp4", 2), examples_video(examples))) as m:
+    with serving(
+        Mock(told(5, 6), frames(examples / "media" / "bbb_opening_25fps.mp4", 2), examples_video(examples))
+    ) as m:
         yield m
 
 
@@ -211,7 +213,10 @@ def test_adjustments_are_heard_and_taken_along(page: Any, mock: Mock) -> None:
 def test_what_the_handles_do_not_hold_is_refused_in_words(page: Any) -> None:
     press(page, "Shift+.", "Shift+.")
     until(page, "!document.querySelector('#problem').hidden")
-    assert "tail handle is shorter" in page.locator("#problem").text_content() or "room" in page.locator("#problem").text_content()
+    assert (
+        "tail handle is shorter" in page.locator("#problem").text_content()
+        or "room" in page.locator("#problem").text_content()
+    )
     assert page.locator("#nudge").text_content() in ("0", "+10")
 
 
@@ -263,7 +268,9 @@ def test_a_server_that_is_gone_keeps_the_change(context: Any, mock: Mock, compla
     page.route("**/api/decisions/*", lambda route: route.abort())
     press(page, "a")
     page.wait_for_selector("#banner:not([hidden])")
-    assert "Not saved: the server does not answer; run amc-otio audition again" in page.locator("#banner").text_content()
+    assert (
+        "Not saved: the server does not answer; run amc-otio audition again" in page.locator("#banner").text_content()
+    )
     assert page.locator("#accept").text_content() == "Accepted"
     assert 1 not in mock.decisions
     page.unroute("**/api/decisions/*")

@@ -1,6 +1,7 @@
 /** The page: parts are put together here, and the editor's commands carried out. */
-import { adjustmentsOf, AS_PROPOSED, Drafts, isAsProposed, lawName, makeControls, methodName } from "./adjust.js";
+import { adjustmentsOf, AS_PROPOSED, Drafts, makeControls } from "./adjust.js";
 import { makeAnnouncer } from "./announce.js";
+import { makeCommands } from "./commands.js";
 import { Decisions, same } from "./decisions.js";
 import { make } from "./dom.js";
 import { makeHelp } from "./help.js";
@@ -11,15 +12,14 @@ import { makeSource } from "./source.js";
 import { Stage } from "./stage.js";
 import { State } from "./state.js";
 import { fileName, makeTakes, pointMatches, shownTakes } from "./takes.js";
-import { onSystemTheme, otherTheme, startTheme } from "./theme.js";
+import { onSystemTheme, startTheme } from "./theme.js";
 import { Undo } from "./undo.js";
 import { Viewer } from "./viewer.js";
-import { isWeighed, keptWeights, makeWeighPanel, noWeights, REASONS } from "./weigh.js";
+import { isWeighed, keepWeights, keptWeights, makeWeighPanel, noWeights, REASONS } from "./weigh.js";
+import { adjustWords, joinWords, stateWords } from "./words.js";
 import { makeWrite } from "./write.js";
 
 const ACTIVE_EVERY_MS = 60_000;
-const PLAYERS = ["A", "B", "C"];
-const PLAYER_NAMES = { A: "Plain cut", B: "Fixed crossfade", C: "Ours" };
 const NO_ANSWER = "Not saved: the server does not answer; run amc-otio audition again.";
 
 const at = (id) => document.getElementById(id);
@@ -159,7 +159,7 @@ class Page {
     state.on(["number", "choice"], () => this.showChoice());
     state.on(["player"], () => this.showPlayer());
     state.on(["weights"], ({ weights }) => {
-      sessionStorage.setItem(this.weightsKey, JSON.stringify(weights));
+      keepWeights(this.weightsKey, weights);
       at("weigh-button").classList.toggle("on", isWeighed(weights));
     });
     at("weigh-button").classList.toggle("on", isWeighed(state.values.weights));
@@ -196,7 +196,7 @@ class Page {
       this.weighPanel.show(noWeights());
       state.set({ weights: noWeights() });
     });
-    const commands = this.makeCommands();
+    const commands = makeCommands(this, announcer.say);
     this.commands = commands;
     const buttons = { play: "togglePlay", accept: "accept", keep: "keep", reject: "reject", clear: "clear", undo: "undo", "weigh-button": "weigh", "theme-button": "theme", "help-button": "help", "write-button": "write" };
     for (const [id, command] of Object.entries(buttons)) at(id).addEventListener("click", () => commands[command]());
@@ -400,6 +400,7 @@ class Page {
       make("span", { class: "key", text: "" }),
       make("span", { class: "pair", text: "Out | in" }),
       make("span", { class: "name", text: "Name" }),
+      make("span", { class: "why", text: "Why" }),
       make("span", { class: "tc", text: "Source time" }),
       make("span", { class: "number", text: "Similarity" }),
       bars,
@@ -431,9 +432,9 @@ class Page {
     let banner = this.ended ?? null;
     if (failing || (this.ended && pending)) banner = NO_ANSWER;
     announcer.banner(banner);
-    const { path } = this.source.decisions;
+    const { path, note } = this.source.decisions;
     const saved = at("saved");
-    saved.textContent = pending ? (failing ? `${pending} not saved` : "Saving…") : path ? `Saved in ${path}` : "";
+    saved.textContent = pending ? (failing ? `${pending} not saved` : "Saving…") : note || (path ? `Saved in ${path}` : "");
     saved.title = path ?? "";
   }
 
@@ -519,116 +520,6 @@ class Page {
     return null;
   }
 
-  // Commands, by the names that keys.js gives them.
-
-  makeCommands() {
-    const { state, stage } = this;
-    const step = (by) => {
-      if (this.pointList.focused) {
-        const beside = this.pointBeside(by);
-        if (beside) this.go(beside.number);
-        return;
-      }
-      const { order } = this.takeList;
-      const index = order.indexOf(state.values.choice) + by;
-      if (index >= 0 && index < order.length) state.set({ choice: order[index] });
-    };
-    const walk = (by) => {
-      const beside = this.pointBeside(by);
-      if (beside) this.go(beside.number);
-      else announcer.say(by > 0 ? "This is the last edit point." : "This is the first edit point.");
-    };
-    const player = (by) => {
-      if (!this.take) return announcer.say("The present shot has one player: the plain cut.");
-      const next = PLAYERS[(PLAYERS.indexOf(state.values.player) + by + 3) % 3];
-      state.set({ player: next });
-      return announcer.say(`${next}: ${PLAYER_NAMES[next]}`);
-    };
-    const open = (act) => () => {
-      const { point } = this;
-      if (!point) return;
-      if (point.refusal !== null) announcer.say(`Edit point ${point.number} cannot be cut: ${point.refusal}`, { bad: true });
-      else act(point);
-    };
-    const plain = (name) => ({ ...AS_PROPOSED, state: name, rank: null });
-    return {
-      togglePlay: () => {
-        if (state.values.status === "failed") announcer.say(at("stage-message").textContent, { bad: true });
-        else stage.toggle();
-        this.showPlaying();
-      },
-      nextPlayer: () => player(1),
-      previousPlayer: () => player(-1),
-      nextChoice: () => step(1),
-      previousChoice: () => step(-1),
-      nextPoint: () => walk(1),
-      previousPoint: () => walk(-1),
-      choose: ({ key }) => {
-        const takes = this.takeList.order.filter((choice) => choice !== 0);
-        const choice = takes[Number(key) - 1];
-        if (choice !== undefined) state.set({ choice });
-        else announcer.say(`There is no candidate ${key} here.`);
-      },
-      choosePresent: () => {
-        if (this.takeList.order.includes(0)) state.set({ choice: 0 });
-      },
-      nextUndecided: () => {
-        const visible = this.told.points.filter((point) => !this.visible || this.visible.has(point.number));
-        const next = this.pointBeside(1, (point) => this.isOpen(point)) ?? visible.find((point) => this.isOpen(point));
-        if (next && next.number !== state.values.number) this.go(next.number);
-        else announcer.say(next ? "This is the only undecided edit point left." : "Every edit point is decided.");
-      },
-      accept: open((point) => {
-        const { take } = this;
-        if (!take) return announcer.say("This is the present shot: K keeps it.");
-        const adjustments = this.stage.current?.take === take ? this.stage.current.adjustments : this.adjustments();
-        return this.decide(point.number, { ...adjustments, state: "chosen", rank: take.rank }, `accepted ${take.name}`);
-      }),
-      keep: open((point) => this.decide(point.number, plain("kept"), "the present shot is kept")),
-      reject: open((point) => this.decide(point.number, plain("rejected"), "rejected, no candidate will do")),
-      clear: open((point) => this.decide(point.number, plain("undecided"), "undecided again")),
-      undo: () => {
-        const undone = this.undos.pop((number) => this.decisions.of(number));
-        if (!undone) return announcer.say("There is nothing to undo.");
-        if (!this.points.has(undone.number)) return undefined;
-        this.jump(undone.number);
-        state.set({ decided: state.values.decided + 1 });
-        if (undone.refusal) return announcer.say(`Edit point ${undone.number}: ${undone.refusal}`, { bad: true });
-        this.decisions.change(undone.number, undone.decision);
-        const { decision } = undone;
-        if (decision.state === "chosen") this.state.set({ choice: decision.rank });
-        this.reheard();
-        return announcer.say(`Undone. Edit point ${undone.number}: ${stateWords(decision)}`);
-      },
-      nudgeEarlier: () => this.controls.nudge(-1),
-      nudgeLater: () => this.controls.nudge(1),
-      nudgeFarEarlier: () => this.controls.nudge(-10),
-      nudgeFarLater: () => this.controls.nudge(10),
-      fadeShorter: () => this.controls.fade(-10),
-      fadeLonger: () => this.controls.fade(10),
-      fadeMuchShorter: () => this.controls.fade(-50),
-      fadeMuchLonger: () => this.controls.fade(50),
-      nextLaw: () => this.controls.nextLaw(),
-      nextMethod: () => this.nextMethod(),
-      reset: () => this.adjust({ ...AS_PROPOSED }),
-      search: () => at("search").select(),
-      weigh: () => state.set({ weighing: !state.values.weighing }),
-      write: () => this.write(),
-      theme: () => {
-        announcer.say(`${otherTheme() === "dark" ? "Dark" : "Light"} theme`);
-        stage.redraw();
-      },
-      help: () => this.help.open(),
-      escape: () => {
-        if (state.values.weighing) state.set({ weighing: false });
-        else if (state.values.search) {
-          at("search").value = "";
-          state.set({ search: "" });
-        }
-      },
-    };
-  }
-
   /** Go to an edit point even where the filters hide it. */
   jump(number) {
     if (this.visible && !this.visible.has(number)) {
@@ -680,27 +571,4 @@ class Page {
       announcer.say(error.message, { bad: true });
     }
   }
-}
-
-function stateWords(decision) {
-  if (decision.state === "chosen") return `candidate ${decision.rank} accepted`;
-  return { kept: "the present shot is kept", rejected: "rejected", undecided: "undecided" }[decision.state];
-}
-
-/** How a join is, in a line. */
-function joinWords({ take, meeting, adjustments }) {
-  if (!take) return "present cut";
-  const fade = Math.round((meeting.fade_before + meeting.fade_after) / 48);
-  const parts = [methodName(adjustments.method ?? take.meeting.method), fade ? `${fade} ms ${lawName(meeting.law).toLowerCase()}` : "plain cut"];
-  if (meeting.gain_db) parts.push(`${meeting.gain_db > 0 ? "+" : "−"}${Math.abs(meeting.gain_db).toFixed(1)} dB`);
-  if (!isAsProposed(adjustments)) parts.push("adjusted");
-  return parts.join(" · ");
-}
-
-function adjustWords(patch, current) {
-  if (Object.keys(patch).length > 1) return "back to the join as proposed";
-  if ("nudge_frames" in patch) return `nudge ${patch.nudge_frames > 0 ? "+" : ""}${patch.nudge_frames} frames`;
-  if ("fade_length" in patch) return `fade ${Math.round((current.meeting.fade_before + current.meeting.fade_after) / 48)} ms`;
-  if ("fade_law" in patch) return `fade law ${lawName(current.meeting.law).toLowerCase()}`;
-  return `method ${methodName(patch.method ?? current.take.meeting.method)}`;
 }

@@ -55,6 +55,15 @@ export function keptWeights(key) {
   return weights;
 }
 
+/** Keep weights for a reload of this tab. */
+export function keepWeights(key, weights) {
+  try {
+    sessionStorage.setItem(key, JSON.stringify(weights));
+  } catch {
+    // Kept for this visit only.
+  }
+}
+
 /**
  * The panel of sliders.
  * @param {HTMLElement} box
