@@ -103,7 +103,7 @@ def test_the_keyboard_moves_and_numbers_choose(page: Any) -> None:
     said(page, "There is no candidate 9")
     press(page, "ArrowRight", "ArrowRight")
     assert point(page) == 3
-    assert "retimed" in page.locator("#stage-message").text_content()
+    until(page, "document.querySelector('#stage-message').textContent.includes('retimed')")
     press(page, "a")
     said(page, "cannot be cut")
     press(page, "n")
