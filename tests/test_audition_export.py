@@ -63,7 +63,7 @@ class Example:
 
 @pytest.fixture(scope="module")
 def example(tmp_path_factory: pytest.TempPathFactory) -> Example:
-    edit, proposals = small(tmp_path_factory.mktemp("example"), 4)
+    edit, proposals = small(tmp_path_factory.mktemp("example"), 2)
     return of(proposals, edit)
 
 

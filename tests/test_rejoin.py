@@ -100,9 +100,8 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("library")
 
 
-@pytest.mark.parametrize(
-    "mode", [pytest.param(mode, marks=() if mode == "replace" else pytest.mark.slow) for mode in MODES]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", MODES)
 def test_another_method_finds_what_proposing_by_it_finds(mode: str, examples: Path, library: Path) -> None:
     """Where the other method proposes the same window, its join is the one that is found anew."""
     edit = examples / "match_cut.otio"
