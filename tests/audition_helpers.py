@@ -89,6 +89,8 @@ class FakeMaterial:
     def frame(self, name: str) -> bytes:
         return b"\xff\xd8" + self.ids[name].id.encode()
 
+    video_type = "video/mp4"
+
     def video(self, name: str) -> bytes:
         return b"0123456789" * 100 if name in self.ids else b"" + self.ids[name].id.encode()
 

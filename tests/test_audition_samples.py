@@ -14,12 +14,12 @@ from random_edits import bursts
 from safetensors import safe_open
 from safetensors.numpy import load
 
-from amc_otio.audition.joins import meeting_of
 from amc_otio.audition.material import LANES, Material, facts_of
 from amc_otio.audition.records import Meeting
 from amc_otio.audition.segments import LONGEST, Facts, Segments
 from amc_otio.audition.sound import mel_bytes
 from amc_otio.audition.store import Busy, Lane, Store
+from amc_otio.audition.told import meeting_of
 from amc_otio.config import ANALYSIS_RATE, METHODS, Settings
 from amc_otio.errors import MediaError
 from amc_otio.joining.render import blend, to_channels

@@ -60,7 +60,11 @@ class Material(Protocol):
         """A frame at a join, as JPEG."""
 
     def video(self, name: str) -> bytes:
-        """A segment's picture, as MP4."""
+        """A segment's picture as a film, of the type `video_type`."""
+
+    @property
+    def video_type(self) -> str:
+        """The media type of films."""
 
 
 @dataclass(frozen=True)
@@ -213,7 +217,7 @@ class _Addresses:
         content = await self._render("videos", partial(self._page.material.video, name))
         asked = None if "if-range" in request.headers else request.headers.get("range")
         status, part, headers = part_of(content, asked)
-        return Response(part, status, headers, "video/mp4")
+        return Response(part, status, headers, self._page.material.video_type)
 
     async def _render(self, lane: str, work: Callable[[], T]) -> T:
         """Render in a thread; refuse where too many wait. No lane waits for another."""

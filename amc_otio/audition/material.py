@@ -68,7 +68,9 @@ class Material:
     def frame(self, id_: str, later: bool = False) -> bytes:
         """A picture beside a join as JPEG (`amc_otio.audition.pictures.frame_jpeg`)."""
         moment = self.segments.moment(id_)
-        return self._store.get("pictures", ("frame", id_), lambda: frame_jpeg(moment), later=later)
+        # By the moment, not the id: the candidates of an edit point mostly leave the outgoing shot at the same frames.
+        key = ("frame", moment.path, moment.at, moment.before)
+        return self._store.get("pictures", key, lambda: frame_jpeg(moment), later=later)
 
     def video(self, id_: str, later: bool = False) -> bytes:
         """A segment's pictures as a film (`amc_otio.audition.moving.segment_film`), of the type `video_type`."""
