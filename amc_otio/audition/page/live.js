@@ -1,9 +1,14 @@
 /** The page's material from the server that sent it: requests, kept answers, events. */
+import { Addresses, Gate, Lane } from "./lane.js";
 import { parse } from "./safetensors.js";
 
 /** Bytes of sound that are kept; the least recently used go first. */
 const KEPT_BYTES = 192 * 1024 * 1024;
 const BUSY_TRIES = 4;
+const FRAMES_AT_ONCE = 2;
+const VIDEOS_AT_ONCE = 1;
+const KEPT_FRAMES = 1000;
+const KEPT_VIDEOS = 32;
 
 /** What the server would not do, in its words. `kind`: "refused", "conflict", "unreachable" or "busy". */
 export class SourceError extends Error {
@@ -68,6 +73,9 @@ export class LiveSource {
   #segments = new Map(); // id -> {promise, bytes}
   #matrices = new Map();
   #joins = new Map();
+  #sound = new Gate();
+  #frames = { lane: new Lane(FRAMES_AT_ONCE, this.#sound), kept: new Addresses(KEPT_FRAMES) };
+  #videos = { lane: new Lane(VIDEOS_AT_ONCE, this.#sound), kept: new Addresses(KEPT_VIDEOS) };
 
   constructor() {
     this.live = true;
@@ -101,8 +109,17 @@ export class LiveSource {
     return (await ask("api/audition")).json();
   }
 
-  /** Sound and mel spectrogram of a segment; asked for once while it is kept. */
-  segment(id) {
+  /**
+   * Sound and mel spectrogram of a segment; asked for once while it is kept.
+   * @param {string} id
+   * @param {{later?: boolean}} [how] `later`: nobody waits for it yet; else pictures wait for it
+   */
+  segment(id, { later = false } = {}) {
+    const promise = this.#segment(id);
+    return later ? promise : this.#sound.close(promise);
+  }
+
+  #segment(id) {
     const kept = this.#segments.get(id);
     if (kept) {
       this.#segments.delete(id);
@@ -137,12 +154,19 @@ export class LiveSource {
     return once(this.#joins, `${number}/${rank}`, async () => (await ask(`api/joins/${number}/${rank}`)).json());
   }
 
-  async frameUrl(id) {
-    return `api/frames/${encodeURIComponent(id)}`;
+  /** The address of a frame's picture; `signal` takes the question back. */
+  frameUrl(id, signal) {
+    return this.#address(this.#frames, id, `api/frames/${encodeURIComponent(id)}`, signal);
   }
 
-  async videoUrl(segment) {
-    return `api/videos/${encodeURIComponent(segment)}`;
+  /** The address of a segment's video, whole: so that it holds no connection while it plays. */
+  videoUrl(segment, signal) {
+    return this.#address(this.#videos, segment, `api/videos/${encodeURIComponent(segment)}`, signal);
+  }
+
+  async #address({ lane, kept }, id, address, signal) {
+    const blob = () => ask(address, { signal }).then((answer) => answer.blob());
+    return kept.get(id) ?? lane.run(async () => kept.get(id) ?? kept.keep(id, await blob()), signal);
   }
 
   active() {
@@ -208,7 +232,8 @@ async function ask(address, options = {}) {
     let answer;
     try {
       answer = await fetch(address, { credentials: "same-origin", ...options });
-    } catch {
+    } catch (error) {
+      if (options.signal?.aborted) throw error;
       throw new SourceError("unreachable", UNREACHABLE);
     }
     if (answer.ok) return answer;
@@ -218,6 +243,7 @@ async function ask(address, options = {}) {
     if (busy && tries < BUSY_TRIES) {
       const wait = Number(answer.headers.get("Retry-After")) || 1;
       await new Promise((done) => setTimeout(done, 1000 * Math.min(wait, 5)));
+      options.signal?.throwIfAborted();
       continue;
     }
     const kind = answer.status === 409 ? "conflict" : busy ? "busy" : "refused";

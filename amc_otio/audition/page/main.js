@@ -73,7 +73,10 @@ class Page {
       { list: at("takes"), refused: at("refused"), refusedTitle: at("refused-title"), refusedBox: at("refused-box") },
       { source, select, play: () => this.commands.togglePlay() },
     );
-    this.viewer = new Viewer(at("video-out"), at("video-in"), at("still-out"), at("still-in"));
+    this.viewer = new Viewer(at("video-out"), at("video-in"), at("still-out"), at("still-in"), {
+      out: at("plate-out"),
+      in: at("plate-in"),
+    });
     this.viewer.follow(this.player);
     this.stage = new Stage({
       source,
@@ -297,6 +300,10 @@ class Page {
   }
 
   staged({ status, words }) {
+    if (status === "settled") {
+      this.prefetch();
+      return;
+    }
     this.state.set({ status });
     const message = at("stage-message");
     message.textContent = status === "failed" ? words || "There is nothing to hear here." : "";
@@ -308,7 +315,6 @@ class Page {
       this.controls.show(current.take ? { ...current, methods: this.told.no_timeline ? [] : this.told.methods } : null);
       if (current.problem) this.controls.problem(current.problem);
       at("stage-join").textContent = joinWords(current);
-      this.prefetch();
     } else {
       if (status === "failed") this.controls.show(null);
       at("stage-join").textContent = status === "loading" ? "loading…" : "";

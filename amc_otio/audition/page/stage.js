@@ -19,6 +19,8 @@ export class Stage {
   #at;
   #tell;
   #turn = 0;
+  /** Takes back what was asked for the row before. */
+  #asking = new AbortController();
   #last = 0;
   #wanted = null;
   #wantsPlay = false;
@@ -31,7 +33,7 @@ export class Stage {
    * @param {{source: object, told: object, player: EventTarget, viewer: object, at: Record<string, HTMLElement>,
    *   tell: (what: {status: string, words?: string}) => void}} parts
    *   `at`: waveform, spectrogram, matrix (canvases), time
-   *   `tell` is called with status "loading", "ready" or "failed"
+   *   `tell` is called with status "loading", "ready" (it can be heard), "settled" (and seen, whole) or "failed"
    */
   constructor({ source, told, player, viewer, at, tell }) {
     this.#source = source;
@@ -78,6 +80,8 @@ export class Stage {
    */
   async show(point, choice, take, adjustments) {
     const turn = ++this.#turn;
+    this.#asking.abort();
+    this.#asking = new AbortController();
     const hurried = performance.now() - this.#last < HURRY_MS;
     this.#last = performance.now();
     if (this.#player.playing) this.#wantsPlay = true;
@@ -93,12 +97,12 @@ export class Stage {
       if (turn !== this.#turn) return undefined;
       this.#current = { point, choice, take, ...made };
       this.#sound();
-      this.#pictures();
       this.#player.seek(0);
       if (this.#wantsPlay) this.#player.play(0);
       this.#wantsPlay = false;
       this.#tell({ status: "ready" });
-      if (take) await this.#showMatrix(turn, point, take);
+      await Promise.all([this.#pictures(), take && this.#showMatrix(turn, point, take)]);
+      if (turn === this.#turn) this.#tell({ status: "settled" });
     } catch (error) {
       if (turn === this.#turn) this.#fail(turn, error.message);
       if (!error.kind) console.error(error);
@@ -142,7 +146,7 @@ export class Stage {
     requestIdleCallback(async () => {
       for (const id of ids) {
         if (turn !== this.#turn) return;
-        await this.#source.segment(id).catch(() => null);
+        await this.#source.segment(id, { later: true }).catch(() => null);
       }
     });
   }
@@ -209,32 +213,47 @@ export class Stage {
     const out = take ? take.outgoing : point.sound;
     const incoming = take ? take.incoming : point.present.incoming;
     const [outId, inId] = choice ? [`${point.number}.${choice}.out`, `${point.number}.${choice}.in`] : [`${point.number}.out`, `${point.number}.present`];
-    const ask = (is, get, id) => (is ? get.call(this.#source, id).catch(() => null) : null);
-    const [outUrl, inUrl, outStill, inStill] = await Promise.all([
-      ask(out?.has_picture, this.#source.videoUrl, out?.id),
-      ask(incoming?.has_picture, this.#source.videoUrl, incoming?.id),
-      ask(out?.has_picture, this.#source.frameUrl, outId),
-      ask(incoming?.has_picture, this.#source.frameUrl, inId),
+    const urls = { outUrl: null, inUrl: null, outStill: null, inStill: null };
+    this.#current.urls = urls;
+    this.#showVideo();
+    const { signal } = this.#asking;
+    const ask = async (name, is, get, id) => {
+      if (!is) return;
+      urls[name] = await get.call(this.#source, id, signal).catch(() => null);
+      if (turn === this.#turn && this.#current) this.#showVideo();
+    };
+    // Stills first: they are small, and stand in until the videos are here.
+    await Promise.all([
+      ask("inStill", incoming?.has_picture, this.#source.frameUrl, inId),
+      ask("outStill", out?.has_picture, this.#source.frameUrl, outId),
     ]);
     if (turn !== this.#turn) return;
-    this.#current.urls = { outUrl, inUrl, outStill, inStill };
-    this.#showVideo();
+    // The newest question is answered first: the outgoing side, which is seen first, is asked for last.
+    await Promise.all([
+      ask("inUrl", incoming?.has_picture, this.#source.videoUrl, incoming?.id),
+      ask("outUrl", out?.has_picture, this.#source.videoUrl, out?.id),
+    ]);
   }
 
   #showVideo() {
-    const { urls, mixed, out, in: incoming, drawnMeeting: meeting } = this.#current;
+    const { urls, mixed, point, take, out, in: incoming, drawnMeeting: meeting } = this.#current;
     if (!urls) return;
+    const pointAt = mixed.pointAt / RATE;
+    const [outSide, inSide] = take ? [take.outgoing, take.incoming] : [point.sound, point.present.incoming];
     this.#viewer.show({
       ...urls,
-      outAt: (meeting.out_at - out.first) / RATE,
-      inAt: incoming ? (meeting.in_at - incoming.first) / RATE : 0,
-      point: mixed.pointAt / RATE,
+      pointAt,
+      outOffset: (meeting.out_at - out.first) / RATE - pointAt,
+      inOffset: incoming ? (meeting.in_at - incoming.first) / RATE - pointAt : 0,
+      outPlate: outSide?.has_picture ? null : point.outgoing,
+      inPlate: inSide?.has_picture ? null : (take?.name ?? point.incoming ?? ""),
     });
   }
 
   async #showMatrix(turn, point, take) {
-    const matrix = await this.#source.matrix(point.number, take.rank);
-    if (turn !== this.#turn || !this.#current) return;
+    // A join can be judged without it.
+    const matrix = await this.#source.matrix(point.number, take.rank).catch(() => null);
+    if (!matrix || turn !== this.#turn || !this.#current) return;
     this.#current.matrix = matrix;
     this.redraw();
   }
@@ -244,7 +263,7 @@ export class Stage {
     this.#current = null;
     this.#wantsPlay = false;
     this.#player.load({});
-    this.#viewer.show({ outAt: 0, inAt: 0, point: 0 });
+    this.#viewer.show(null);
     this.redraw();
     this.#tell({ status: "failed", words });
   }

@@ -7,7 +7,10 @@ const PATIENCE = 0.4;
 /** Seconds into a frame at which it is asked for, so that rounding does not give the one before it. */
 const INSIDE = 0.002;
 
-/** Two muted videos in one place, of which one is shown; a still stands in for one that is not there yet. */
+/**
+ * Two muted videos in one place, of which one is shown; a still stands in for one that is not there yet, and a plate
+ * with its name for a side that has no picture.
+ */
 export class Viewer {
   #sides;
   #player = null;
@@ -19,9 +22,13 @@ export class Viewer {
    * @param {HTMLVideoElement} videoIn
    * @param {HTMLImageElement} stillOut
    * @param {HTMLImageElement} stillIn
+   * @param {{out?: HTMLElement, in?: HTMLElement}} [plates] each with an element of class "name"
    */
-  constructor(videoOut, videoIn, stillOut, stillIn) {
-    this.#sides = { out: new Side(videoOut, stillOut, this.#led), in: new Side(videoIn, stillIn, this.#led) };
+  constructor(videoOut, videoIn, stillOut, stillIn, plates = {}) {
+    this.#sides = {
+      out: new Side(videoOut, stillOut, plates.out, this.#led),
+      in: new Side(videoIn, stillIn, plates.in, this.#led),
+    };
   }
 
   /** Follow a player's position. @param {?EventTarget & {position: number, playing: boolean}} player */
@@ -38,15 +45,16 @@ export class Viewer {
    * Show a join; called again as addresses come in, or as the join is nudged: a video that is there already stays.
    *
    * @param {?{outUrl?: ?string, inUrl?: ?string, outStill?: ?string, inStill?: ?string, pointAt: number,
-   *   outOffset: number, inOffset: number}} join addresses of videos and stills; `pointAt`, the point in seconds of the
+   *   outOffset: number, inOffset: number, outPlate?: ?string, inPlate?: ?string}} join addresses of videos and stills; `pointAt`, the point in seconds of the
    *   player; the offsets, what is added to the player's position for that of each video (time 0 of which is its
-   *   segment's first sample). Null shows nothing.
+   *   segment's first sample); the plates, what a side without a picture is called. Null shows nothing.
    */
   show(join) {
     const { outUrl, inUrl, outStill, inStill, pointAt = 0, outOffset = 0, inOffset = 0 } = join ?? {};
+    const { outPlate, inPlate } = join ?? {};
     this.#point = pointAt;
-    this.#sides.out.take(outUrl ?? null, outStill ?? null, outOffset + pointAt);
-    this.#sides.in.take(inUrl ?? null, inStill ?? null, inOffset + pointAt);
+    this.#sides.out.take(outUrl ?? null, outStill ?? null, outOffset + pointAt, outPlate ?? null);
+    this.#sides.in.take(inUrl ?? null, inStill ?? null, inOffset + pointAt, inPlate ?? null);
     this.#lead();
   }
 
@@ -64,17 +72,23 @@ export class Viewer {
 class Side {
   #video;
   #still;
+  #plate;
+  #named = false;
   #at = 0;
   #movedAt = -Infinity;
 
-  constructor(video, still, changed) {
+  constructor(video, still, plate, changed) {
     Object.assign(video, { muted: true, playsInline: true, preload: "auto", disablePictureInPicture: true });
     for (const type of ["loadeddata", "emptied", "error", "seeked"]) video.addEventListener(type, changed);
     this.#video = video;
     this.#still = still;
+    this.#plate = plate ?? null;
   }
 
-  take(url, stillUrl, at) {
+  take(url, stillUrl, at, name) {
+    this.#named = name !== null;
+    const text = this.#plate?.querySelector(".name");
+    if (text) text.textContent = name ?? "";
     setSource(this.#still, stillUrl);
     if (setSource(this.#video, url)) this.#video.load();
     this.#at = at;
@@ -87,6 +101,7 @@ class Side {
     const ready = video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA && !video.error;
     show(video, shown && ready);
     show(this.#still, shown && !ready && this.#still.hasAttribute("src"));
+    if (this.#plate) show(this.#plate, shown && this.#named);
     if (video.readyState < HTMLMediaElement.HAVE_METADATA) return;
     const wanted = Math.min(Math.max(0, this.#at + after), video.duration || 0);
     if (runs && video.paused && !video.ended) video.play().catch(() => {});
