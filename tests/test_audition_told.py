@@ -53,6 +53,18 @@ def test_every_edit_point_and_candidate_is_told(made: Proposals) -> None:
     assert json.loads(json.dumps(encode(page)))["rate"] == "24/1"
 
 
+def test_a_candidate_of_a_present_shots_own_file_is_told_as_such(made: Proposals) -> None:
+    first, second = made.proposals
+    assert first.point.incoming is not None
+    files = (first.point.outgoing.path, first.point.incoming.path, "elsewhere/shot 1.mov")
+    candidates = tuple(
+        replace(candidate, media=replace(candidate.media, path=str(path)))
+        for candidate, path in zip(first.candidates, files, strict=True)
+    )
+    page = helpers.told_of(replace(made, proposals=(replace(first, candidates=candidates), second)))
+    assert [take.same_source for take in page.points[0].takes] == [True, True, False]
+
+
 def test_a_meeting_is_on_the_files_clocks(made: Proposals) -> None:
     for proposal in made.proposals:
         for candidate in proposal.candidates:

@@ -90,7 +90,10 @@ class Reasons:
 
 @dataclass(frozen=True)
 class Take:
-    """A candidate as the page lists it."""
+    """A candidate as the page lists it.
+
+    `same_source`: from the very file of the outgoing or of the present incoming shot.
+    """
 
     rank: int
     name: str
@@ -108,6 +111,7 @@ class Take:
     outgoing: Stretch
     incoming: Stretch
     meeting: Meeting
+    same_source: bool = False
 
 
 @dataclass(frozen=True)

@@ -124,7 +124,8 @@ def clock_time(time: Fraction) -> str:
 def _point(number: int, proposal: Proposal, rate: Fraction, stretch: Stretches) -> EditPointTold:
     point = proposal.point
     shared = stretch(f"{number}.out")
-    takes = (_take(number, candidate, rate, shared, stretch) for candidate in proposal.candidates)
+    own = {shot.path for shot in (point.outgoing, point.incoming) if shot is not None}
+    takes = (_take(number, candidate, rate, shared, stretch, own) for candidate in proposal.candidates)
     return EditPointTold(
         number=number,
         id=point.id,
@@ -141,7 +142,9 @@ def _point(number: int, proposal: Proposal, rate: Fraction, stretch: Stretches) 
     )
 
 
-def _take(number: int, candidate: Candidate, rate: Fraction, shared: Stretch | None, stretch: Stretches) -> Take | None:
+def _take(
+    number: int, candidate: Candidate, rate: Fraction, shared: Stretch | None, stretch: Stretches, own: set[str | None]
+) -> Take | None:
     name = f"{number}.{candidate.rank}"
     outgoing, incoming = stretch(f"{name}.out") or shared, stretch(f"{name}.in")
     if outgoing is None or incoming is None:
@@ -164,6 +167,7 @@ def _take(number: int, candidate: Candidate, rate: Fraction, shared: Stretch | N
         outgoing=outgoing,
         incoming=incoming,
         meeting=meeting_of(candidate),
+        same_source=media.path in own,
     )
 
 

@@ -8,13 +8,6 @@ export function fileName(path) {
   return path.split(/[\\/]/).pop() || path;
 }
 
-/** Whether a candidate comes from the file that one of the two present shots is named after. */
-export function isSameSource(point, take) {
-  const stem = (name) => fileName(name).replace(/\.[^.]+$/, "").toLowerCase();
-  const present = [point.outgoing, point.incoming].filter(Boolean).map(stem);
-  return present.includes(stem(take.name)) || present.includes(stem(take.path));
-}
-
 /** Whether a search finds an edit point itself, by its number, timecode or one of its two shots. */
 export function pointMatches(point, search) {
   const text = [`#${point.number}`, point.timecode, point.outgoing, point.incoming ?? ""].join("\n").toLowerCase();
@@ -33,7 +26,7 @@ export function shownTakes(point, { search, source, hideSame, weights }) {
   const named = !words || pointMatches(point, words);
   const kept = point.takes.filter(
     (take) =>
-      (named || takeMatches(take, words)) && (!source || take.path === source) && !(hideSame && isSameSource(point, take)),
+      (named || takeMatches(take, words)) && (!source || take.path === source) && !(hideSame && take.same_source),
   );
   return ranked(kept, weights);
 }
