@@ -20,7 +20,15 @@ from amc_otio.config import EditSettings, JoinSettings, MatchSettings, Settings
 from amc_otio.errors import AmcError, ProposalsError
 from amc_otio.joining.fades import Room
 from amc_otio.joining.join import Join
-from amc_otio.proposals import Candidate, Proposals, RangeRecord, proposals_schema, read_proposals, write_proposals
+from amc_otio.proposals import (
+    Candidate,
+    Proposals,
+    RangeRecord,
+    edit_of,
+    proposals_schema,
+    read_proposals,
+    write_proposals,
+)
 from amc_otio.timeline.edits import TrackCut
 from amc_otio.workflow import Sources, apply, propose
 
@@ -193,6 +201,44 @@ def test_a_changed_file_is_applied_or_refused_but_never_a_fault(
     else:
         assert written.changes
     assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "place"),
+    [
+        (("candidates", 1, "join", "fade_before"), 1.5, ".candidates[1].join.fade_before"),
+        (("candidates", 1, "in_time"), "1/0", ".candidates[1].in_time"),
+        (("candidates", 0, "media"), None, ".candidates[0].media"),
+        (("candidates", 0, "media", "duration"), f"{10**8}/1", ".candidates[0].media.duration"),
+        (("candidates", 0, "reasons"), ["one", 2], ".candidates[0].reasons[1]"),
+        (("point", "cuts", 0, "track_path"), [0, None], ".point.cuts[0].track_path[1]"),
+        (("point", "outgoing", "channels"), [[0, 0], [0]], ".point.outgoing.channels[1]"),
+        (("candidates", 0, "media", "name"), "a\0b", ".candidates[0].media.name"),
+    ],
+)
+def test_the_place_of_what_is_wrong_is_named(
+    path: tuple[Any, ...], value: Any, place: str, real_file: Path, tmp_path: Path
+) -> None:
+    text = json.loads(real_file.read_text(encoding="utf-8"))
+    number = next(i for i, one in enumerate(text["proposals"]) if len(one["candidates"]) > 1)
+    held = text["proposals"][number]
+    for name in path[:-1]:
+        held = held[name]
+    held[path[-1]] = value
+    changed = tmp_path / "changed.json"
+    changed.write_text(json.dumps(text), encoding="utf-8")
+    with pytest.raises(ProposalsError) as refused:
+        read_proposals(changed)
+    assert refused.value.thing == f"changed.json.proposals[{number}]{place}"
+
+
+def test_offsets_that_nobody_knows_are_refused(real: Proposals) -> None:
+    proposal = next(one for one in real.proposals if one.candidates)
+    arguments = proposal, proposal.candidates[0], real.settings, real.timeline.rate
+    for known in ("exact", "frames", "equal frames"):
+        assert edit_of(*arguments, known).name == proposal.point.id
+    with pytest.raises(ValueError, match="equal-frames"):
+        edit_of(*arguments, "equal-frames")
 
 
 def test_chosen_names_what_is_not_there(real: Proposals) -> None:

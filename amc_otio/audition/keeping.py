@@ -75,6 +75,8 @@ class DecisionsFile:
         Carries out the decisions on proposals with a single edit point, and is asked before each one is kept.
     excludes
         Which edit points cannot be cut together, by number (`amc_otio.choices.rivals`): one of them is chosen.
+    sha256
+        What `content_hash` gives for the proposals, where it is known already.
     tell
         Is called with the number of an edit point and what is decided of it now, after each change, whoever made it.
 
@@ -93,10 +95,11 @@ class DecisionsFile:
         check: Check = decided,
         excludes: Mapping[int, tuple[int, ...]] | None = None,
         tell: Callable[[int, Entry], None] = lambda number, entry: None,
+        sha256: str | None = None,
     ) -> None:
         self.path = path.absolute()
         self._proposals = proposals
-        self._sha256 = content_hash(proposals)
+        self._sha256 = content_hash(proposals) if sha256 is None else sha256
         self._check = check
         self._excludes = excludes or {}
         self.tell = tell
@@ -241,7 +244,7 @@ class DecisionsFile:
             found = read_decisions(self.path)
             if found.proposals_sha256 != self._sha256 or found.timeline_sha256 != self._proposals.timeline.sha256:
                 raise ProposalsError(self.path, "holds decisions on other proposals, or these were changed since")
-            check_belongs(found, self._proposals)
+            check_belongs(found, self._proposals, self._sha256)
         except ProposalsError as error:
             raise ProposalsError(self.path, f"{_about(error, self.path)}", _ELSEWHERE) from error
         self._held = held

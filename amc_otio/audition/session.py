@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from amc_otio.errors import AmcError
+from amc_otio.proposals.decisions import content_hash
 from amc_otio.proposals.file import read_proposals
 from amc_otio.proposals.records import Proposals
 from amc_otio.timeline.read import LoadedTimeline, read_timeline
@@ -34,6 +36,11 @@ class Session:
     edit: Path
     loaded: LoadedTimeline | None
     no_timeline: str | None
+
+    @cached_property
+    def sha256(self) -> str:
+        """What `amc_otio.proposals.decisions.content_hash` gives for the proposals; of thousands it takes a while."""
+        return content_hash(self.proposals)
 
 
 def open_session(path: Path, edit: Path | None = None) -> Session:

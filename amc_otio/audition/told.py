@@ -41,6 +41,7 @@ def told(
     live: bool,
     no_timeline: str | None = None,
     excludes: Mapping[int, tuple[int, ...]] | None = None,
+    sha256: str | None = None,
 ) -> Told:
     """Return what the page lists.
 
@@ -56,6 +57,8 @@ def told(
         Why joins cannot be found anew and nothing can be written, in words; None where both can.
     excludes
         Which edit points cannot be cut together (`amc_otio.choices.rivals`); None where nobody knows.
+    sha256
+        What `content_hash` gives for the proposals, where it is known already.
     """
     against = excludes or {}
     timeline, join = proposals.timeline, proposals.settings.join
@@ -69,7 +72,7 @@ def told(
         method=join.method,
         methods=METHODS,
         laws=FADE_LAWS,
-        proposals_sha256=content_hash(proposals),
+        proposals_sha256=content_hash(proposals) if sha256 is None else sha256,
         timeline_sha256=timeline.sha256,
         live=live,
         no_timeline=no_timeline,

@@ -83,11 +83,11 @@ def _export(arguments: argparse.Namespace) -> int:
 
     console = console_of(arguments)
     session = open_session(arguments.proposals, arguments.edit)
-    material, told = _opened(session, live=False)
+    material, told = _opened(session, _excludes(session), live=False)
     path = arguments.decisions or decisions_path(arguments.proposals)
     decisions = read_decisions(path) if arguments.decisions is not None or path.exists() else None
     if decisions is not None:
-        check_belongs(decisions, session.proposals)
+        check_belongs(decisions, session.proposals, session.sha256)
 
     def progress(done: int, total: int) -> None:
         console.progress(done, total, "exporting")
@@ -158,20 +158,21 @@ def _page(session: Session, arguments: argparse.Namespace) -> Page:
     from amc_otio.proposals import decided
     from amc_otio.workflow.rejoining import rejoin_for
 
-    material, told = _opened(session, live=True)
+    excludes = _excludes(session)
+    material, told = _opened(session, excludes, live=True)
     path = arguments.decisions or decisions_path(arguments.proposals)
     # Another method than the proposed one finds its join in the sound.
     check = partial(decided, rejoin=rejoin_for(session.proposals, session.loaded or session.edit))
     return Page(
         told=told,
-        decisions=DecisionsFile(path, session.proposals, check, _excludes(session)),
+        decisions=DecisionsFile(path, session.proposals, check, excludes, sha256=session.sha256),
         material=material,
         writer=None if session.loaded is None else Writer(session.edit, session.proposals, arguments.output),
         busy=(Busy,),
     )
 
 
-def _opened(session: Session, live: bool) -> tuple[Material, Told]:
+def _opened(session: Session, excludes: dict[int, tuple[int, ...]], live: bool) -> tuple[Material, Told]:
     """What the page plays and draws, and what it lists."""
     from amc_otio.audition.material import Material
     from amc_otio.audition.told import told
@@ -184,7 +185,8 @@ def _opened(session: Session, live: bool) -> tuple[Material, Told]:
         file=session.path.name,
         live=live,
         no_timeline=session.no_timeline,
-        excludes=_excludes(session),
+        excludes=excludes,
+        sha256=session.sha256,
     )
     return material, listed
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import cache
 from typing import Any, Final
 
 from amc_otio.config import ANALYSIS_RATE, MOST_GAIN_DB, check
@@ -41,11 +42,8 @@ def check_proposals(proposals: Proposals, where: str) -> Proposals:
         check(proposals.settings)
     except UsageError as error:
         raise ProposalsError(f"{where}.settings.{error.thing}", error.reason, _DAMAGED) from error
-    for place, number in _leaves(proposals, where, (int, Fraction)):
-        most = LONGEST_S if isinstance(number, Fraction) else _MOST
-        _need(-most <= number <= most, place, "is out of all bounds")
-    for place, text in _leaves(proposals, where, str):
-        _need("\0" not in text, place, "holds a character that no name has")
+    if not _all_possible(proposals):
+        _name_impossible(proposals, where)
     timeline = proposals.timeline
     _need(0 < timeline.rate <= _HIGHEST_RATE, f"{where}.timeline.rate", "is no frame rate")
     for i, record in enumerate(timeline.ranges):
@@ -139,6 +137,46 @@ def _agree(sample: int, time: Fraction) -> bool:
 def _need(true: bool, where: str, problem: str) -> None:
     if not true:
         raise ProposalsError(where, problem, _DAMAGED)
+
+
+def _all_possible(proposals: Proposals) -> bool:
+    """Whether all numbers are within bounds, and no text holds a character that no name has."""
+    left: list[Any] = [proposals]
+    while left:
+        value = left.pop()
+        kind: Any = type(value)
+        if kind is str:
+            if "\0" in value:
+                return False
+        elif kind is Fraction:
+            if abs(value.numerator) > LONGEST_S * value.denominator:
+                return False
+        elif kind is int:
+            if abs(value) > _MOST:
+                return False
+        elif kind is tuple:
+            left += value
+        elif kind not in _NEITHER:
+            left += [getattr(value, name) for name in _names(kind)]
+    return True
+
+
+_NEITHER: Final = frozenset({float, bool, type(None)})
+
+
+def _name_impossible(proposals: Proposals, where: str) -> None:
+    """Refuse by the place of what `_all_possible` found: naming every place would take most of the time of reading."""
+    for place, number in _leaves(proposals, where, (int, Fraction)):
+        most = LONGEST_S if isinstance(number, Fraction) else _MOST
+        _need(-most <= number <= most, place, "is out of all bounds")
+    for place, text in _leaves(proposals, where, str):
+        _need("\0" not in text, place, "holds a character that no name has")
+
+
+@cache
+def _names(kind: Any) -> tuple[str, ...]:
+    """The fields of a dataclass; none of anything else."""
+    return tuple(field.name for field in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else ()
 
 
 def _leaves(value: Any, where: str, kind: type | tuple[type, ...]) -> Iterator[tuple[str, Any]]:

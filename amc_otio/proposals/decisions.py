@@ -209,8 +209,13 @@ def check_decisions(decisions: Decisions, where: str) -> Decisions:
     return decisions
 
 
-def check_belongs(decisions: Decisions, proposals: Proposals) -> None:
+def check_belongs(decisions: Decisions, proposals: Proposals, sha256: str | None = None) -> None:
     """Refuse decisions of other proposals.
+
+    Parameters
+    ----------
+    sha256
+        What `content_hash` gives for the proposals, where it is known already.
 
     Raises
     ------
@@ -218,7 +223,7 @@ def check_belongs(decisions: Decisions, proposals: Proposals) -> None:
     """
     if decisions.timeline_sha256 != proposals.timeline.sha256:
         raise ProposalsError("the decisions", "belong to proposals of another timeline", "decide on these proposals")
-    if decisions.proposals_sha256 != content_hash(proposals):
+    if decisions.proposals_sha256 != (content_hash(proposals) if sha256 is None else sha256):
         raise ProposalsError(
             "the decisions", "belong to other proposals, or these were changed since", "decide on these proposals"
         )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Final
 
 from amc_otio.config import ANALYSIS_RATE, Settings
 from amc_otio.joining.fades import Room
 from amc_otio.proposals.records import Candidate, Proposal
 from amc_otio.timeline.edits import Edit, RetrievedShot
 from amc_otio.timeline.rational import from_seconds
+
+_OFFSETS: Final = ("exact", "frames", "equal frames")
 
 
 def edit_of(proposal: Proposal, candidate: Candidate, settings: Settings, rate: Fraction, offsets: str) -> Edit:
@@ -22,14 +25,21 @@ def edit_of(proposal: Proposal, candidate: Candidate, settings: Settings, rate: 
         "exact" keeps the fade's offsets as they are, "frames" rounds each to whole frames, "equal frames" also makes
         them equal, by moving the cut to the middle of the fade, as formats need that re-centre what is not
         (docs/formats.md).
+
+    Raises
+    ------
+    ValueError
+        When `offsets` is none of these.
     """
+    if offsets not in _OFFSETS:
+        raise ValueError(f"offsets {offsets!r} are none of {', '.join(_OFFSETS)}")
     join = candidate.join
     before = Fraction(join.fade_before, ANALYSIS_RATE)
     after = Fraction(join.fade_after, ANALYSIS_RATE)
     move = Fraction(0)
     if offsets == "frames":
         before, after = whole(before, after, rate, candidate.room)
-    elif offsets != "exact":
+    elif offsets == "equal frames":
         before, after, move = symmetric(before, after, rate, candidate.room)
     media = candidate.media
     edit = settings.edit
