@@ -433,6 +433,17 @@ def test_what_takes_long_makes_way_for_sound_that_is_wanted_now(monkeypatch: pyt
     store.make_way()  # nothing is wanted any more
 
 
+def test_stills_and_films_make_way_between_their_steps(real: Proposals, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, steps = Store(LANES), []
+    monkeypatch.setattr(store, "make_way", lambda: steps.append(1))
+    material = Material(real, store=store)
+    pictured = next(id_ for id_ in material.segments if material.segments[id_].has_picture)
+    for ask in (material.video, material.frame):
+        before = len(steps)
+        ask(pictured)
+        assert len(steps) > before + 1  # not only before the first
+
+
 def test_nothing_makes_way_for_sound_that_is_needed_later_nor_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     store = Store({"film": Lane(1, 4), "sound": Lane(1, 4, first=True)})
 
