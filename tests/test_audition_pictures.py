@@ -155,6 +155,15 @@ def test_a_film_that_is_stored_on_its_side_is_shown_upright(tmp_path: Path) -> N
 # ---------------------------------------------------------------- films
 
 
+def test_pictures_pause_between_steps(tmp_path: Path) -> None:
+    path = numbered(tmp_path / "n.mp4", 48)
+    steps: list[str] = []
+    frame_jpeg(Moment("x", str(path), ANALYSIS_RATE, False), lambda: steps.append("still"))
+    assert steps
+    segment_film(segment(path), lambda: steps.append("film"))
+    assert steps.count("film") >= 48  # at each picture
+
+
 def segment(path: Path, first: int = 0, count: int = 2 * ANALYSIS_RATE) -> Segment:
     return Segment("1.out", str(path), None, first, count, 2, 2, 2, True)
 

@@ -397,6 +397,65 @@ def test_what_is_needed_later_waits_for_what_is_needed_now() -> None:
     assert order == ["now", "later"]
 
 
+def test_what_takes_long_makes_way_for_sound_that_is_wanted_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("amc_otio.audition.store.LONGEST_WAY_S", 60.0)
+    store = Store({"film": Lane(1, 4), "sound": Lane(1, 4, first=True)})
+    begun, step, hearing, go = (threading.Event() for _ in range(4))
+    order: list[str] = []
+
+    def film() -> bytes:
+        begun.set()
+        assert step.wait(30)
+        store.make_way()
+        order.append("film")
+        return b"film"
+
+    def sound() -> bytes:
+        hearing.set()
+        assert go.wait(30)
+        order.append("sound")
+        return b"sound"
+
+    threads = [threading.Thread(target=lambda: store.get("film", ("f",), film))]
+    threads[0].start()
+    assert begun.wait(30)
+    threads.append(threading.Thread(target=lambda: store.get("sound", ("s",), sound)))
+    threads[1].start()
+    assert hearing.wait(30)
+    step.set()
+    # Another film does not even begin.
+    threads.append(threading.Thread(target=lambda: store.get("film", ("g",), lambda: order.append("next") or b"")))
+    threads[2].start()
+    go.set()
+    for thread in threads:
+        thread.join(30)
+    assert order == ["sound", "film", "next"]
+    store.make_way()  # nothing is wanted any more
+
+
+def test_stills_and_films_make_way_between_their_steps(real: Proposals, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, steps = Store(LANES), []
+    monkeypatch.setattr(store, "make_way", lambda: steps.append(1))
+    material = Material(real, store=store)
+    pictured = next(id_ for id_ in material.segments if material.segments[id_].has_picture)
+    for ask in (material.video, material.frame):
+        before = len(steps)
+        ask(pictured)
+        assert len(steps) > before + 1  # not only before the first
+
+
+def test_nothing_makes_way_for_sound_that_is_needed_later_nor_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store({"film": Lane(1, 4), "sound": Lane(1, 4, first=True)})
+
+    def sound() -> bytes:
+        return store.get("film", ("f",), lambda: b"film")
+
+    monkeypatch.setattr("amc_otio.audition.store.LONGEST_WAY_S", 1e6)
+    assert store.get("sound", ("later",), sound, later=True) == b"film"
+    monkeypatch.setattr("amc_otio.audition.store.LONGEST_WAY_S", 0.01)
+    assert store.get("sound", ("now",), lambda: store.get("film", ("g",), lambda: b"film")) == b"film"
+
+
 def test_what_failed_is_tried_again_and_holds_no_place() -> None:
     store = Store({"a": Lane(1, 0)})
 
@@ -410,5 +469,6 @@ def test_what_failed_is_tried_again_and_holds_no_place() -> None:
 
 
 def test_sound_has_a_lane_of_its_own() -> None:
-    assert LANES["sound"] == Lane(2, 32)
+    assert LANES["sound"] == Lane(2, 32, first=True)
+    assert not any(lane.first for name, lane in LANES.items() if name != "sound")
     assert LANES["pictures"].at_once == LANES["videos"].at_once == 1

@@ -20,12 +20,12 @@ from amc_otio.timeline.read import LoadedTimeline
 from amc_otio.workflow.rejoining import rejoiner
 
 LANES: Final = {
-    "sound": Lane(2, 32),
+    "sound": Lane(2, 32, first=True),
     "joins": Lane(1, 64),
     "pictures": Lane(1, 256),
     "videos": Lane(1, 8),
 }
-"""Sound never waits for anything else: an editor who presses play hears it first."""
+"""Sound never waits for anything else, and pictures pause for it: an editor who presses play hears it first."""
 
 
 def facts_of(path: str) -> Facts:
@@ -70,14 +70,16 @@ class Material:
         moment = self.segments.moment(id_)
         # By the moment, not the id: the candidates of an edit point mostly leave the outgoing shot at the same frames.
         key = ("frame", moment.path, moment.at, moment.before)
-        return self._store.get("pictures", key, lambda: frame_jpeg(moment), later=later)
+        return self._store.get("pictures", key, lambda: frame_jpeg(moment, self._store.make_way), later=later)
 
     def video(self, id_: str, later: bool = False) -> bytes:
         """A segment's pictures as a film (`amc_otio.audition.moving.segment_film`), of the type `video_type`."""
         segment = self.segments[id_]
         if not segment.has_picture:
             raise KeyError(id_)
-        return self._store.get("videos", ("video", id_), lambda: segment_film(segment), later=later)
+        return self._store.get(
+            "videos", ("video", id_), lambda: segment_film(segment, self._store.make_way), later=later
+        )
 
     @property
     def video_type(self) -> str:

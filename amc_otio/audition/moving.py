@@ -6,7 +6,7 @@ Every picture keeps its own time to the sample: the film's clock starts at the s
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -68,10 +68,15 @@ def content_type() -> str:
     return _kind().content_type
 
 
-def segment_film(segment: Segment) -> bytes:
+def segment_film(segment: Segment, between: Callable[[], None] = lambda: None) -> bytes:
     """Make the film of a segment: no sound, `WIDEST` by `TALLEST` at most, in the proportions that it is shown in.
 
     Before the file's first picture that one stands, after its last the last.
+
+    Parameters
+    ----------
+    between
+        Is called before each step, and may wait.
 
     Raises
     ------
@@ -79,7 +84,7 @@ def segment_film(segment: Segment) -> bytes:
         When the file cannot be read any more, or has no pictures.
     """
     start = Fraction(segment.first, ANALYSIS_RATE)
-    with PictureFile(Path(segment.path)) as file:
+    with PictureFile(Path(segment.path), between) as file:
         try:
             return _written(_placed(file, start, segment.count), file, segment.count)
         except ERRORS as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
@@ -22,15 +23,20 @@ TALLEST: Final = 480
 _QUALITY: Final = {"qmin": "4", "qmax": "6"}
 
 
-def frame_jpeg(moment: Moment) -> bytes:
+def frame_jpeg(moment: Moment, between: Callable[[], None] = lambda: None) -> bytes:
     """Make the JPEG of a moment, as wide as `WIDTH`, in the proportions that it is shown in.
+
+    Parameters
+    ----------
+    between
+        Is called before each step, and may wait.
 
     Raises
     ------
     MediaError
         When the file cannot be read any more, or has no such picture.
     """
-    with PictureFile(Path(moment.path)) as file:
+    with PictureFile(Path(moment.path), between) as file:
         # The middle of the picture beside the point: times that were rounded still mean it.
         half = 1 / (2 * file.rate)
         time = Fraction(moment.at, ANALYSIS_RATE) + (-half if moment.before else half)

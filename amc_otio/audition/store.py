@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from amc_otio.errors import AmcError
 
+LONGEST_WAY_S: Final = 1.0
+"""What makes way goes on after so many seconds, whatever is still being made before it."""
 KEPT_BYTES: Final = 256 * 1024 * 1024
 """Most that is kept, in bytes."""
 
@@ -25,10 +28,11 @@ class Busy(AmcError):
 
 @dataclass(frozen=True)
 class Lane:
-    """How many of one kind are made at once, and how many may wait for that."""
+    """How many of one kind are made at once, and how many may wait for that; whether all other kinds make way."""
 
     at_once: int
     queue: int
+    first: bool = False
 
 
 @dataclass
@@ -55,7 +59,8 @@ class Store:
     Parameters
     ----------
     lanes
-        By name. A lane never waits for another.
+        By name. A lane waits for no other but those that are `Lane.first`, and for them no longer than
+        `LONGEST_WAY_S` at a time.
     limit
         Most bytes kept; what was used longest ago goes first. What is larger alone is handed out and not kept.
     """
@@ -67,12 +72,22 @@ class Store:
         self._making: dict[object, _Making] = {}
         self._traffic = {name: _Traffic(lane) for name, lane in lanes.items()}
         self._tickets = 0
+        self._hurried = 0
         self._changed = threading.Condition()
 
     @property
     def held(self) -> int:
         """Bytes kept now."""
         return self._held
+
+    def make_way(self) -> None:
+        """Wait while something of a lane that is `Lane.first` is wanted now; for makers of other lanes, between steps.
+
+        Processors, and Python's lock, are few: what takes seconds would else hold up what is waited for.
+        """
+        if self._hurried:
+            with self._changed:
+                self._changed.wait_for(lambda: not self._hurried, LONGEST_WAY_S)
 
     def get(
         self,
@@ -112,13 +127,27 @@ class Store:
                 if traffic.under_way >= traffic.lane.at_once and len(traffic.waiting) >= traffic.lane.queue:
                     raise Busy(lane)
                 making = self._making[key] = _Making()
-        if not mine:
+        with self._hurry(lane, later):
+            if mine:
+                return self._make(lane, key, making, make, size, later)
             making.done.wait()
-            if making.error is not None:
-                raise making.error
-            shared: T = making.value
-            return shared
-        return self._make(lane, key, making, make, size, later)
+        if making.error is not None:
+            raise making.error
+        shared: T = making.value
+        return shared
+
+    @contextmanager
+    def _hurry(self, lane: str, later: bool) -> Iterator[None]:
+        """Other lanes make way meanwhile, where this one is first."""
+        hurried = self._traffic[lane].lane.first and not later
+        with self._changed:
+            self._hurried += hurried
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._hurried -= hurried
+                self._changed.notify_all()
 
     def _make(
         self,
@@ -134,6 +163,8 @@ class Store:
         try:
             self._enter(traffic, later)
             entered = True
+            if not traffic.lane.first:
+                self.make_way()
             value = make()
             making.value = value
             with self._changed:

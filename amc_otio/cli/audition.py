@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import gc
+from collections.abc import Iterator
 from functools import partial
 from importlib import util
 from pathlib import Path
@@ -129,10 +132,16 @@ def _serve(arguments: argparse.Namespace) -> int:
     from amc_otio.cli.console import finish
 
     console = console_of(arguments)
-    session = open_session(arguments.proposals, arguments.edit)
+    with _kept():
+        try:
+            console.progress(0, 2, "reading")
+            session = open_session(arguments.proposals, arguments.edit)
+            console.progress(1, 2, "reading")
+            page = _page(session, arguments)
+        finally:
+            console.progress(2, 2, "reading")
     if session.no_timeline is not None:
         console.note(f"only listening and deciding, no timeline can be written: {session.no_timeline}")
-    page = _page(session, arguments)
     try:
         server = Server(page, port, 60 * idle)
         if arguments.output is not None:
@@ -144,10 +153,24 @@ def _serve(arguments: argparse.Namespace) -> int:
             console.note("no browser can be opened from here: open the address in one on this machine")
         reason = server.run()
     finally:
+        gc.unfreeze()
         page.decisions.close()
     kept = f"decisions are in {page.decisions.path}" if page.decisions.path.exists() else "nothing was decided"
     console.note(f"the page ended: {reason}; {kept}")
     return 0
+
+
+@contextlib.contextmanager
+def _kept() -> Iterator[None]:
+    """What is read stays until the end: no search for garbage looks through it, neither meanwhile nor later."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        if was:
+            gc.enable()
 
 
 def _page(session: Session, arguments: argparse.Namespace) -> Page:

@@ -6,7 +6,7 @@ next one's, so that the first that is yielded is the one that is shown at the ti
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -36,6 +36,13 @@ class Picture:
 class PictureFile:
     """A file whose pictures are read; a context manager.
 
+    Parameters
+    ----------
+    path
+        The file.
+    between
+        Is called before each packet is decoded, and may wait.
+
     Attributes
     ----------
     rate
@@ -49,8 +56,9 @@ class PictureFile:
         It cannot be read, has no moving pictures, or larger ones than are decoded.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, between: Callable[[], None] = lambda: None) -> None:
         self.path = Path(path)
+        self._between = between
         sniff(self.path)
         self._file = PyAVFile(self.path)
         try:
@@ -172,6 +180,7 @@ class PictureFile:
         packets = self._file.container.demux(stream)
         while failed < MOST_FRAMES:
             try:
+                self._between()
                 packet = next(packets, None)
                 if packet is None:
                     return
