@@ -6,8 +6,8 @@ const PLAYER_NAMES = { A: "Plain cut", B: "Fixed crossfade", C: "Ours" };
 const at = (id) => document.getElementById(id);
 
 /**
- * @param {{session: import("./session.js").Session, lists: import("./lists.js").Lists,
- *   hearing: import("./hearing.js").Hearing, deciding: import("./deciding.js").Deciding,
+ * @param {{session: Session, lists: Lists,
+ *   hearing: Hearing, deciding: Deciding,
  *   help: {open: () => void}, write: () => void, say: (text: string, options?: {bad?: boolean}) => void}} parts
  * @returns {Record<string, (event?: KeyboardEvent) => void>}
  */

@@ -15,8 +15,8 @@ export class Deciding {
   #saved = false;
 
   /**
-   * @param {import("./session.js").Session} session
-   * @param {{announcer: object, lists: import("./lists.js").Lists}} with
+   * @param {Session} session
+   * @param {{announcer: object, lists: Lists}} with
    */
   constructor(session, { announcer, lists }) {
     this.#session = session;
@@ -62,7 +62,7 @@ export class Deciding {
     const rival = this.#session.rivalOf(point);
     if (rival !== null) {
       this.hearing.refused({
-        reason: `edit point ${point.number} cannot be cut together with edit point ${rival}: both change the same shot`,
+        reason: `Edit point ${point.number} cannot be cut together with edit point ${rival}: both change the same shot`,
         remedy: `to go on, go to edit point ${rival} and clear it (Delete)`,
       });
       return;

@@ -5,7 +5,7 @@ import { makeWrite } from "./write.js";
 const at = (id) => document.getElementById(id);
 
 /**
- * @param {import("./session.js").Session} session
+ * @param {Session} session
  * @param {(text: string, options?: {bad?: boolean}) => void} say
  * @returns {() => void} what "Write timeline" does, or "Save decisions" in its place
  */

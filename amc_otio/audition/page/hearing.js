@@ -16,8 +16,8 @@ export class Hearing {
   #controls;
 
   /**
-   * @param {import("./session.js").Session} session
-   * @param {{say: (text: string, options?: object) => void, lists: import("./lists.js").Lists,
+   * @param {Session} session
+   * @param {{say: (text: string, options?: object) => void, lists: Lists,
    *   decide: (number: number, patch: object, words: string) => void}} with
    */
   constructor(session, { say, lists, decide }) {

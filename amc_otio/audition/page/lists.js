@@ -14,7 +14,7 @@ export class Lists {
   #weigh;
 
   /**
-   * @param {import("./session.js").Session} session
+   * @param {Session} session
    * @param {{say: (text: string, options?: object) => void, play: () => void}} with
    */
   constructor(session, { say, play }) {

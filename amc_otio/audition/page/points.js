@@ -91,7 +91,6 @@ function pointRow(source, point) {
     make("span", { class: "shot", text: point.outgoing, title: point.outgoing }),
     make("span", { class: "shot", text: point.incoming ?? "—", title: point.incoming ?? "" }),
   );
-  lines.append(make("span", { class: "reason beside", hidden: true }));
   if (point.refusal) lines.append(make("span", { class: "reason", text: point.refusal, title: point.refusal }));
   return make(
     "div",
@@ -114,5 +113,6 @@ function pointRow(source, point) {
     ),
     lines,
     make("span", { class: "mark" }),
+    make("span", { class: "reason beside", hidden: true }),
   );
 }
