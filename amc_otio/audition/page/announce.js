@@ -14,8 +14,9 @@ export function makeAnnouncer(line, banner) {
       line.textContent = count % 2 ? text : `${text}\u00a0`;
       line.classList.toggle("bad", bad);
     },
-    /** Show a banner until it is taken away with null. */
-    banner(text) {
+    /** Show a banner until it is taken away with null. `calm`: nothing is lost. */
+    banner(text, { calm = false } = {}) {
+      banner.classList.toggle("calm", calm);
       if (banner.textContent !== (text ?? "")) banner.textContent = text ?? "";
       banner.hidden = !text;
     },

@@ -2,7 +2,8 @@
  * What was decided: shown at once, saved as it is made, and told apart from what another tab decided meanwhile.
  *
  * Events, with a `detail`: "change" {number, cause: "own" | "elsewhere" | "back" | "before", words}, "dropped" {number, decision}
- * (a change that was not kept: the undo stack forgets it), "saving" {pending, failing}, "ended" {reason}.
+ * (a change that was not kept: the undo stack forgets it), "saving" {pending, failing}, "ended" {reason} or {lost: true}, or
+ * null where the server answers again.
  */
 const FIRST_WAIT_S = 1;
 const LONGEST_WAIT_S = 30;
@@ -157,7 +158,10 @@ export class Decisions extends EventTarget {
     if (event.kind === "end") {
       this.#ended = true;
       this.#tell("ended", { reason: event.reason });
+    } else if (event.kind === "lost") {
+      this.#tell("ended", { lost: true });
     } else if (event.kind === "again") {
+      this.#tell("ended", null);
       this.#read().catch(() => {});
       this.#again();
     } else {

@@ -7,6 +7,8 @@ const KEPT_BYTES = 192 * 1024 * 1024;
 const BUSY_TRIES = 4;
 const FRAMES_AT_ONCE = 2;
 const VIDEOS_AT_ONCE = 1;
+/** After so many tries without an answer the events are given up: each more would only be an error on the console. */
+const LOST_TRIES = 2;
 const KEPT_FRAMES = 1000;
 const KEPT_VIDEOS = 32;
 
@@ -31,6 +33,8 @@ export function inWords({ thing = "", reason = "", remedy = "" }) {
   const said = [thing, reason].filter(Boolean).join(": ");
   return remedy ? `${said}; ${remedy}` : said;
 }
+
+let ended = false; // a server that has ended is asked nothing more
 
 const UNREACHABLE = {
   thing: "",
@@ -73,6 +77,7 @@ export class LiveSource {
   #segments = new Map(); // id -> {promise, bytes}
   #matrices = new Map();
   #joins = new Map();
+  #listenAgain = () => {};
   #sound = new Gate();
   #frames = { lane: new Lane(FRAMES_AT_ONCE, this.#sound), kept: new Addresses(KEPT_FRAMES) };
   #videos = { lane: new Lane(VIDEOS_AT_ONCE, this.#sound), kept: new Addresses(KEPT_VIDEOS) };
@@ -93,13 +98,15 @@ export class LiveSource {
           body: JSON.stringify({ seen, decision }),
           keepalive: true,
         });
+        this.#listenAgain();
         return answer.json();
       },
       subscribe: (tell) => this.#listen(tell),
     };
     this.write = {
       formats: async () => (await ask("api/formats")).json(),
-      format: async (suffix) => (await ask(`api/formats/${encodeURIComponent(suffix.replace(/^\./, ""))}`)).json(),
+      format: async (suffix, signal) =>
+        (await ask(`api/formats/${encodeURIComponent(suffix.replace(/^\./, ""))}`, { signal })).json(),
       write: async (wanted) => (await post("api/timeline", wanted)).json(),
       folder: async () => (await post("api/folder", {})).json(),
     };
@@ -178,23 +185,36 @@ export class LiveSource {
   }
 
   #listen(tell) {
-    const events = new EventSource("api/events");
-    let lost = false;
-    events.addEventListener("decision", (event) => tell({ kind: "decision", ...JSON.parse(event.data) }));
-    events.addEventListener("end", (event) => {
-      events.close();
-      tell({ kind: "end", ...JSON.parse(event.data) });
-    });
-    events.addEventListener("error", () => {
-      lost = true;
-    });
-    events.addEventListener("open", () => {
-      // What was decided elsewhere while nothing was heard is read anew.
-      if (lost) tell({ kind: "again" });
-      lost = false;
-    });
-    addEventListener("pagehide", () => events.close());
-    return () => events.close();
+    let tries = 0;
+    let events = null;
+    const open = () => {
+      events = new EventSource("api/events");
+      events.addEventListener("decision", (event) => tell({ kind: "decision", ...JSON.parse(event.data) }));
+      events.addEventListener("end", (event) => {
+        ended = true;
+        close();
+        tell({ kind: "end", ...JSON.parse(event.data) });
+      });
+      events.addEventListener("error", () => {
+        tries += 1;
+        if (tries < LOST_TRIES) return;
+        close();
+        this.#listenAgain = () => {
+          this.#listenAgain = () => {};
+          open();
+        };
+        tell({ kind: "lost" });
+      });
+      events.addEventListener("open", () => {
+        // What was decided elsewhere while nothing was heard is read anew.
+        if (tries) tell({ kind: "again" });
+        tries = 0;
+      });
+    };
+    const close = () => events.close();
+    open();
+    addEventListener("pagehide", close);
+    return close;
   }
 
   #shrink() {
@@ -229,6 +249,7 @@ function post(address, body) {
 /** Ask the server; a server that is busy is asked again. */
 async function ask(address, options = {}) {
   for (let tries = 1; ; tries += 1) {
+    if (ended) throw new SourceError("unreachable", UNREACHABLE);
     let answer;
     try {
       answer = await fetch(address, { credentials: "same-origin", ...options });

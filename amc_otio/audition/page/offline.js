@@ -185,7 +185,7 @@ class Kept {
       const answer = now ?? { revision: 0, decision: { ...NOTHING, point: decision.point } };
       throw new SourceError("conflict", { reason: "it was decided otherwise meanwhile" }, answer);
     }
-    const refusal = this.#refusal(number, decision);
+    const refusal = this.#rival(number, decision) ?? this.#refusal(number, decision);
     if (refusal) throw new SourceError("refused", { thing: `decision on ${decision.point}`, ...refusal });
     const entry = this.#set({ ...NOTHING, ...decision });
     this.#store();
@@ -222,12 +222,33 @@ class Kept {
     const decisions = given.decisions.map((one) => wellFormed(one, this.#ids));
     if (decisions.includes(null)) throw refused("the file is damaged", "ask for it again");
     this.#read();
+    const together = new Map(this.#entries);
+    for (const decision of decisions) together.set(decision.point, { decision });
+    for (const decision of decisions) {
+      const rival = this.#rival(this.#ids.get(decision.point), decision, together);
+      if (rival) throw new SourceError("refused", { thing: `decision on ${decision.point}`, ...rival });
+    }
     for (const decision of decisions) {
       const number = this.#ids.get(decision.point);
       this.#tell(number, this.#set(decision));
     }
     this.#store();
     return decisions.length;
+  }
+
+  // Two cuts that change the same shot cannot be in one timeline.
+  #rival(number, decision, entries = this.#entries) {
+    if (decision.state !== "chosen") return null;
+    const point = this.#told.points.find((one) => one.number === number);
+    for (const other of point?.excludes ?? []) {
+      const id = this.#told.points.find((one) => one.number === other)?.id;
+      if (entries.get(id)?.decision.state !== "chosen") continue;
+      return {
+        reason: `edit point ${other} is cut already and changes the same shot`,
+        remedy: `clear edit point ${other} first`,
+      };
+    }
+    return null;
   }
 
   #set(decision) {

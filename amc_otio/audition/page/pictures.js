@@ -25,8 +25,13 @@ export function thumbnail(source, id) {
   const ask = async () => {
     const asking = new AbortController();
     asked = asking;
-    const url = await source.frameUrl(id, asking.signal).catch(() => null);
-    if (asking.signal.aborted) return;
+    let url = null;
+    try {
+      url = await source.frameUrl(id, asking.signal);
+    } catch (error) {
+      // Left for the next time that it is seen, unless the server said that there is none.
+      if (asking.signal.aborted || error.kind !== "refused") return;
+    }
     watcher.unobserve(box);
     if (!url) {
       asSound(box);

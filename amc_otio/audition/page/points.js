@@ -2,12 +2,16 @@
 import { make } from "./dom.js";
 import { thumbnail } from "./pictures.js";
 
-/** What is decided of an edit point, in a word and, for the eye, a sign. */
-export function markOf(point, decision) {
+/**
+ * What is decided of an edit point, in a word and, for the eye, a sign.
+ * @param {number | null} rival the edit point that is cut and changes the same shot
+ */
+export function markOf(point, decision, rival = null) {
   if (point.refusal !== null) return { sign: "–", words: "cannot be cut", state: "refused" };
   if (decision.state === "chosen") return { sign: `${decision.rank}`, words: `candidate ${decision.rank} accepted`, state: "chosen" };
   if (decision.state === "kept") return { sign: "0", words: "present shot kept", state: "kept" };
   if (decision.state === "rejected") return { sign: "×", words: "candidates rejected", state: "rejected" };
+  if (rival !== null) return { sign: "", words: `undecided; the cut at ${rival} changes this shot`, state: "excluded" };
   return { sign: "", words: "undecided", state: "undecided" };
 }
 
@@ -56,10 +60,13 @@ export function makePoints(list, { source, points, select }) {
       for (const [number, row] of rows) row.hidden = !numbers.has(number);
     },
 
-    /** Show what is decided of an edit point. */
-    decided(point, decision) {
+    /** Show what is decided of an edit point, and that the cut at `rival` stands in its way. */
+    decided(point, decision, rival = null) {
       const row = rows.get(point.number);
-      const { sign, words, state } = markOf(point, decision);
+      const { sign, words, state } = markOf(point, decision, rival);
+      const beside = row.querySelector(".beside");
+      beside.textContent = state === "excluded" ? `the cut at ${rival} changes this shot` : "";
+      beside.hidden = state !== "excluded";
       row.dataset.state = state;
       const mark = row.querySelector(".mark");
       mark.textContent = sign;
@@ -106,5 +113,6 @@ function pointRow(source, point) {
     ),
     lines,
     make("span", { class: "mark" }),
+    make("span", { class: "reason beside", hidden: true }),
   );
 }

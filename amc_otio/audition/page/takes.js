@@ -184,6 +184,8 @@ function takeRow(source, point, take, place, weights) {
   }
   const changed = isWeighed(weights);
   const file = fileName(take.path);
+  // The similarity has its own column.
+  const why = take.reasons.filter((reason) => !reason.startsWith("similarity "));
   return row(
     take.rank,
     `${place}: ${take.name} at ${take.source_time}; similarity ${take.similarity.toFixed(2)}; ${spoken.join(", ")}` +
@@ -194,9 +196,9 @@ function takeRow(source, point, take, place, weights) {
       "span",
       { class: "name", title: [take.path, ...take.reasons].join("\n") },
       make("b", { text: take.name }),
-      make("i", { text: file === take.name ? take.reasons[0] ?? "" : file }),
+      make("i", { text: file === take.name ? why[0] ?? "" : file }),
     ),
-    make("span", { class: "why", text: take.reasons.join(", "), title: take.reasons.join("\n") }),
+    make("span", { class: "why", text: why.join(", "), title: why.join("\n") }),
     make("span", { class: "tc", text: take.source_time }),
     make("span", { class: "number", text: take.similarity.toFixed(3) }),
     bars,

@@ -26,7 +26,11 @@ const KEEPS = [
  */
 export function makeWrite(dialog, at, { source, tell, counts, noTimeline }) {
   let formats = null;
+  let waiting = []; // {form, row}: those that are not measured yet, in order
+  let closing = new AbortController();
   let busy = false;
+
+  dialog.addEventListener("close", () => closing.abort());
 
   at.form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -34,7 +38,10 @@ export function makeWrite(dialog, at, { source, tell, counts, noTimeline }) {
   });
 
   async function list() {
-    if (formats) return;
+    if (formats) {
+      await measure();
+      return;
+    }
     at.table.replaceChildren(make("caption", { text: "Formats are listed…" }));
     try {
       formats = await source.write.formats();
@@ -65,13 +72,24 @@ export function makeWrite(dialog, at, { source, tell, counts, noTimeline }) {
     );
     // One after the other, the suggested one first: each is measured when it is asked for.
     const order = formats.filter((one) => one.available).sort((one, other) => (other === suggested) - (one === suggested));
-    for (const form of order) await measured(form, cells.get(form.suffix));
+    waiting = order.map((form) => ({ form, row: cells.get(form.suffix) }));
+    await measure();
   }
 
-  async function measured(form, row) {
+  // Only while somebody looks; the rest when the dialog is opened again.
+  async function measure() {
+    const { signal } = closing;
+    while (waiting.length && !signal.aborted) {
+      const [{ form, row }] = waiting;
+      if (await measured(form, row, signal)) waiting = waiting.filter((one) => one.form !== form);
+    }
+  }
+
+  /** Gives false where it was taken back. */
+  async function measured(form, row, signal) {
     let made;
     try {
-      const kept = await source.write.format(form.suffix);
+      const kept = await source.write.format(form.suffix, signal);
       if (kept.problem) made = [make("td", { class: "wait", colspan: KEEPS.length, text: kept.problem })];
       else {
         made = KEEPS.map(([, words]) => {
@@ -81,9 +99,11 @@ export function makeWrite(dialog, at, { source, tell, counts, noTimeline }) {
         });
       }
     } catch (error) {
+      if (signal.aborted) return false;
       made = [make("td", { class: "wait", colspan: KEEPS.length, text: error.message })];
     }
     row.replaceChildren(row.firstElementChild, ...made);
+    return true;
   }
 
   function summarise() {
@@ -154,7 +174,9 @@ export function makeWrite(dialog, at, { source, tell, counts, noTimeline }) {
 
   return {
     open() {
+      if (dialog.open) return;
       summarise();
+      closing = new AbortController();
       openDialog(dialog);
       list();
     },
