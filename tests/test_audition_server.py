@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -66,6 +68,22 @@ def test_what_the_page_asks_for(running: Running) -> None:
     assert part.headers["content-range"] == "bytes 990-999/1000"
     head = running.client.head("api/videos/1.out")
     assert (head.status_code, head.headers["content-length"], head.content) == (200, "1000", b"")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_folder_whose_name_is_no_text_is_no_fault(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    for one in helpers.make_proposals(tmp_path / "made").parent.iterdir():
+        shutil.copy(one, folder) if one.is_file() else shutil.copytree(one, folder / one.name)
+    running = helpers.start(folder / "p.json")
+    try:
+        told = running.client.get("api/decisions")
+        assert (told.status_code, told.json()["path"]) == (200, str(folder / "p.decisions.json"))
+        assert running.put(1, decision(1)).status_code == 200
+        assert (folder / "p.decisions.json").is_file()
+    finally:
+        running.close()
 
 
 def test_formats_and_what_each_keeps(running: Running) -> None:
