@@ -142,6 +142,8 @@ class Server:
                     await asyncio.to_thread(self._page.decisions.refresh)
                 except AmcError as error:
                     _log.warning("%s", error)
+                except Exception:  # whatever it is, an idle server must still end
+                    _log.exception("a fault of ours while decisions were read again")
 
 
 class _Server(uvicorn.Server):
