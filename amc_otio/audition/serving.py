@@ -19,8 +19,9 @@ from typing import Any, Final
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from amc_otio.audition.app import Page, make_app
+from amc_otio.audition.app import make_app
 from amc_otio.audition.guard import Guard, Limits
+from amc_otio.audition.parts import Page
 from amc_otio.audition.writing import has_screen
 from amc_otio.codec import encode
 from amc_otio.errors import AmcError, UsageError
