@@ -21,6 +21,7 @@ pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
 
 import audition_helpers as helpers
+import httpx
 import opentimelineio as otio
 from audition_helpers import Running
 from library_helpers import child_environment
@@ -246,6 +247,25 @@ def test_what_starts_it_reads_the_address_at_once(running: Running) -> None:
     assert running.process.poll() is None
     assert running.address.startswith("http://127.0.0.1:")
     assert len(running.token) == 32
+
+
+def test_the_log_does_not_hold_the_address(tmp_path: Path) -> None:
+    path, log = helpers.make_proposals(tmp_path), tmp_path / "log.txt"
+    command = [sys.executable, "-m", "amc_otio", "audition", str(path), "--no-browser", "--log", str(log), "-v"]
+    environment = child_environment()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as one:
+        assert one.stdout is not None
+        address = one.stdout.readline().strip()
+        token = address.rstrip("/").rpartition("/")[2]
+        assert len(token) == 32
+        with httpx.Client(base_url=address, trust_env=False, timeout=30) as client:
+            assert client.get("api/audition").status_code == 200
+            assert client.get("api/nothing").status_code == 404
+            assert client.post("api/end").status_code == 200
+        _, errors = one.communicate(timeout=30)
+    written = log.read_text(encoding="utf-8")
+    assert "the page ended" in written
+    assert token not in written + errors
 
 
 def test_the_page_needs_no_server_packages_to_be_told() -> None:
