@@ -181,9 +181,9 @@ def start(proposals: Path, *, delay: float = 0.0, idle: float = 600.0, body_s: f
 def serve_fake(path: Path, delay: float, idle: float, body_s: float, name: str) -> None:
     """Serve the proposals with made-up sounds; prints the address and where decisions are kept."""
     from amc_otio.audition import serving
-    from amc_otio.audition.app import Page, PageFile
     from amc_otio.audition.guard import Limits
     from amc_otio.audition.keeping import DecisionsFile, decisions_path
+    from amc_otio.audition.parts import Page, PageFile
     from amc_otio.audition.session import open_session
     from amc_otio.audition.writing import Writer
 

@@ -26,6 +26,8 @@ if "--help" in words:
     print({options!r})
     sys.exit(0)
 if words[0] == "audition":
+    if {no_page!r}:
+        sys.exit("amc-otio: " + {no_page!r})
     print("listen to", words[1])
     sys.exit(0)
 print(json.dumps({{"stage": "indexing", "done": 1, "total": 2, "remaining_s": 3.5}}), file=sys.stderr, flush=True)
@@ -78,14 +80,26 @@ def make_menu(folder: Path, command: list[str]) -> Menu:
 
 
 def stand_in(
-    folder: Path, recorded: Path, *, fails: str = "", hangs: bool = False, old: bool = False, auditions: bool = False
+    folder: Path,
+    recorded: Path,
+    *,
+    fails: str = "",
+    hangs: bool = False,
+    old: bool = False,
+    auditions: bool = False,
+    no_page: str = "",
 ) -> list[str]:
     """A command that answers as recorded."""
     path = folder / "stand_in.py"
     options = "" if old else "--gallery-list FILE --progress"
     path.write_text(
         STAND_IN.format(
-            recorded=str(recorded), options=options, fails=fails, hangs=hangs, more=["audition"] * auditions
+            recorded=str(recorded),
+            options=options,
+            fails=fails,
+            hangs=hangs,
+            more=["audition"] * auditions,
+            no_page=no_page,
         )
     )
     return [sys.executable, str(path)]
@@ -98,5 +112,6 @@ def film(examples: Path, edition: Edition, faults: Faults | None = None, **more:
 
 
 def real_command() -> list[str]:
-    """The command of this checkout."""
-    return [sys.executable, "-m", "amc_otio"]
+    """The command of this checkout, without its audition page: that would stay, and look for a browser."""
+    run = "import sys; from amc_otio.cli import main; sys.exit(2 if sys.argv[1] == 'audition' else main())"
+    return [sys.executable, "-c", run]

@@ -17,8 +17,10 @@ import soundfile
 from audition_flow import HOSTILE, MARK, small
 
 from amc_otio.audition import export
-from amc_otio.audition.export import alone, compressed, estimate, export_page, flac, in_script, policy, read_tensors
+from amc_otio.audition.export import estimate, export_page
 from amc_otio.audition.material import Material
+from amc_otio.audition.one_file import FOLDER, alone, hash_of, in_script, policy
+from amc_otio.audition.packing import compressed, flac, read_tensors
 from amc_otio.audition.records import Told
 from amc_otio.audition.told import told
 from amc_otio.config import ANALYSIS_RATE
@@ -172,15 +174,15 @@ def test_it_asks_for_no_other_file_and_runs_only_what_its_policy_names(elements:
     assert {kind for kind, _ in ran} == kinds
     for kind, body in ran:
         if kind in ("importmap", "module"):
-            assert export._hash(body) in rules["script-src"]
+            assert hash_of(body) in rules["script-src"]
     styles = [body for tag, _, body in elements.bodies if tag == "style"]
-    assert len(styles) == 1 and export._hash(styles[0]) in rules["style-src"]
+    assert len(styles) == 1 and hash_of(styles[0]) in rules["style-src"]
 
 
 def test_every_module_of_the_page_is_in_it_and_imports_only_those(elements: Elements):
     import_map = next(body for tag, a, body in elements.bodies if a.get("type") == "importmap")
     imports = json.loads(import_map)["imports"]
-    names = {file.name for file in export.FOLDER.glob("*.js")}
+    names = {file.name for file in FOLDER.glob("*.js")}
     assert {f"amc/{name}" for name in names} == set(imports)
     for address in imports.values():
         text = base64.b64decode(address.removeprefix("data:text/javascript;base64,")).decode()

@@ -20,12 +20,15 @@ from amc_otio.audition.guard import POLICY
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A server whose shots have hostile names, and which waits a second for a body or for headers."""
+    """A server whose shots have hostile names, and which waits a second for a body or for headers.
+
+    A sound takes so long that all who ask at once have come before the first is made, on a busy machine too.
+    """
     folder = tmp_path_factory.mktemp("attacked") / "here"
     folder.mkdir()
     path = audition_helpers.make_proposals(folder)
     audition_helpers.hostile(path, HOSTILE)
-    one = audition_helpers.start(path, delay=1.0, body_s=1.0)
+    one = audition_helpers.start(path, delay=3.0, body_s=1.0)
     yield one
     one.close()
 

@@ -16,7 +16,7 @@ import pytest
 import soundfile
 from audition_flow import HOSTILE, WAIT, Editor, artifacts, fits, hostile, ran, run_command
 
-from amc_otio.audition.export import read_tensors
+from amc_otio.audition.packing import read_tensors
 from amc_otio.proposals import decided, read_decisions, read_proposals
 
 pytestmark = pytest.mark.slow

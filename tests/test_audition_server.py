@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -19,6 +21,7 @@ pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
 
 import audition_helpers as helpers
+import httpx
 import opentimelineio as otio
 from audition_helpers import Running
 from library_helpers import child_environment
@@ -66,6 +69,22 @@ def test_what_the_page_asks_for(running: Running) -> None:
     assert part.headers["content-range"] == "bytes 990-999/1000"
     head = running.client.head("api/videos/1.out")
     assert (head.status_code, head.headers["content-length"], head.content) == (200, "1000", b"")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_folder_whose_name_is_no_text_is_no_fault(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    for one in helpers.make_proposals(tmp_path / "made").parent.iterdir():
+        shutil.copy(one, folder) if one.is_file() else shutil.copytree(one, folder / one.name)
+    running = helpers.start(folder / "p.json")
+    try:
+        told = running.client.get("api/decisions")
+        assert (told.status_code, told.json()["path"]) == (200, str(folder / "p.decisions.json"))
+        assert running.put(1, decision(1)).status_code == 200
+        assert (folder / "p.decisions.json").is_file()
+    finally:
+        running.close()
 
 
 def test_formats_and_what_each_keeps(running: Running) -> None:
@@ -228,6 +247,25 @@ def test_what_starts_it_reads_the_address_at_once(running: Running) -> None:
     assert running.process.poll() is None
     assert running.address.startswith("http://127.0.0.1:")
     assert len(running.token) == 32
+
+
+def test_the_log_does_not_hold_the_address(tmp_path: Path) -> None:
+    path, log = helpers.make_proposals(tmp_path), tmp_path / "log.txt"
+    command = [sys.executable, "-m", "amc_otio", "audition", str(path), "--no-browser", "--log", str(log), "-v"]
+    environment = child_environment()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as one:
+        assert one.stdout is not None
+        address = one.stdout.readline().strip()
+        token = address.rstrip("/").rpartition("/")[2]
+        assert len(token) == 32
+        with httpx.Client(base_url=address, trust_env=False, timeout=30) as client:
+            assert client.get("api/audition").status_code == 200
+            assert client.get("api/nothing").status_code == 404
+            assert client.post("api/end").status_code == 200
+        _, errors = one.communicate(timeout=30)
+    written = log.read_text(encoding="utf-8")
+    assert "the page ended" in written
+    assert token not in written + errors
 
 
 def test_the_page_needs_no_server_packages_to_be_told() -> None:

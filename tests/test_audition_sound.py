@@ -519,7 +519,7 @@ PLAYING = """<!doctype html><link rel="icon" href="data:,"><button id="b">play</
   player.addEventListener("position", () => (window.frames = ++frames));
   document.querySelector("#b").addEventListener("click", () => player.toggle());
   document.addEventListener("keydown", ({ key }) => {
-    const sample = () => ({ position: player.position, wall: performance.now() / 1000 });
+    const sample = () => ({ position: player.position, clock: player.context.currentTime });
     if (key === "b") (window.before = sample()), player.choose("B"), (window.after = sample());
     if (key === "p") player.toggle();
     if (key === "s") player.seek(3);
@@ -540,20 +540,26 @@ def test_a_key_starts_the_sound_and_the_position_follows_the_clock(context: Any,
     assert page.evaluate("player.playing")
     assert page.evaluate("player.context.sampleRate") == 48_000
 
-    # Against the computer's clock over a second, in one call each.
+    # Against the clock of the sound over a second, in one call each: a machine that is busy renders late, and what is
+    # not rendered yet is not heard yet. The computer's clock is not run ahead of.
     moments = page.evaluate(
         """async () => {
-          const sample = () => ({ position: player.position, wall: performance.now() / 1000 });
+          const sample = () => ({
+            position: player.position,
+            clock: player.context.currentTime,
+            wall: performance.now() / 1000,
+          });
           const first = sample();
           await new Promise((done) => setTimeout(done, 1000));
           return [first, sample()];
         }"""
     )
-    drift = [one["position"] - one["wall"] for one in moments]
-    assert abs(drift[1] - drift[0]) < 0.03
+    passed = {name: moments[1][name] - moments[0][name] for name in moments[0]}
+    assert passed["position"] == pytest.approx(passed["clock"], abs=0.03)
+    assert 0.3 < passed["position"] < passed["wall"] + 0.1
     page.keyboard.press("b")
     before, after = page.evaluate("[before, after]")
-    assert after["position"] - before["position"] == pytest.approx(after["wall"] - before["wall"], abs=0.03)
+    assert after["position"] - before["position"] == pytest.approx(after["clock"] - before["clock"], abs=0.03)
     assert page.evaluate("player.chosen") == "B"
     page.wait_for_function("player.level().rms < 0.05")
     assert page.evaluate("frames") > 5
@@ -766,9 +772,9 @@ VIEWING = """<!doctype html><link rel="icon" href="data:,">
   const at = (id) => document.getElementById(id);
   const player = new Player();
   const viewer = new Viewer(at("vo"), at("vi"), at("so"), at("si"));
-  player.load({ A: { channels: [new Float32Array(144000)], gain: 1 } });
+  player.load({ A: { channels: [new Float32Array(432000)], gain: 1 } });
   viewer.follow(player);
-  const join = { pointAt: 1, outOffset: 0.5, inOffset: 1.5 };
+  const join = { pointAt: 4, outOffset: 0.5, inOffset: 1.5 };
   at("b").addEventListener("click", () => player.toggle());
   const seen = () => ["vo", "vi", "so", "si"].filter((id) => at(id).style.visibility === "visible");
   const times = () => [at("vo").currentTime, at("vi").currentTime, player.position];
@@ -778,8 +784,8 @@ VIEWING = """<!doctype html><link rel="icon" href="data:,">
 
 
 def test_the_picture_follows_the_sound_across_the_point(context: Any, tmp_path: Path):
-    clip(tmp_path / "out.mp4", 40)
-    clip(tmp_path / "in.mp4", 200)
+    clip(tmp_path / "out.mp4", 40, 12)
+    clip(tmp_path / "in.mp4", 200, 12)
     (tmp_path / "page").symlink_to(PAGE)
     (tmp_path / "index.html").write_text(VIEWING)
     still = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///ywAAAAAAQABAAACAUwAOw=="
@@ -797,24 +803,22 @@ def test_the_picture_follows_the_sound_across_the_point(context: Any, tmp_path: 
               viewer.show(join);
             }"""
         )
-        page.wait_for_function("seen()[0] === 'vo' && Math.abs(at('vi').currentTime - 2.5) < 0.01 && !at('vi').seeking")
+        page.wait_for_function("seen()[0] === 'vo' && Math.abs(at('vi').currentTime - 5.5) < 0.01 && !at('vi').seeking")
         assert page.evaluate("times()")[0] == pytest.approx(0.5, abs=0.01)
         page.click("#b")
-        page.wait_for_function("player.position > 0.6 && player.position < 0.95")
-        assert page.evaluate("[at('vo').paused, at('vi').paused, at('vo').playbackRate, at('vo').muted]") == [
-            False,
-            True,
-            1,
-            True,
-        ]
-        out, into, position = page.evaluate("times()")
-        assert out == pytest.approx(0.5 + position, abs=0.1)
-        assert into == pytest.approx(2.5, abs=0.01)
-        page.wait_for_function("player.position > 1.6")
+        # Seconds are left until the point, and pictures may catch up: a busy machine shows them late.
+        page.wait_for_function("player.position > 0.3 && Math.abs(times()[0] - 0.5 - times()[2]) < 0.1")
+        state, before = page.evaluate(
+            "[[at('vo').paused, at('vi').paused, at('vo').playbackRate, at('vo').muted, seen()[0],"
+            " at('vi').currentTime], player.position]"
+        )
+        assert before < 4
+        assert state[:2] == [False, True]
+        assert state[2] == pytest.approx(1, abs=0.1)
+        assert state[3:] == [True, "vo", pytest.approx(5.5, abs=0.01)]
+        page.wait_for_function("player.position > 4.3 && Math.abs(times()[1] - 1.5 - times()[2]) < 0.1")
         assert page.evaluate("seen()") == ["vi"]
         assert page.evaluate("at('vo').paused")
-        out, into, position = page.evaluate("times()")
-        assert into == pytest.approx(1.5 + position, abs=0.1)
         page.evaluate("at('vi').currentTime += 0.3")
         page.wait_for_function("Math.abs(times()[1] - 1.5 - times()[2]) < 0.08")
         page.click("#b")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import shutil
+import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -226,6 +230,40 @@ def test_without_a_choice_nothing_is_written(folder: Path, made: Proposals, tmp_
     with pytest.raises(OutputError, match="is no folder"):
         Writer(folder / "edit.otio", made, tmp_path / "gone").write(".otio", False, decisions_for(made, ()))
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_listed_is_said(
+    folder: Path, made: Proposals, decisions: Decisions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no(path: Path) -> list[str]:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "listdir", no)
+        with pytest.raises(OutputError, match="cannot be read"):
+            Writer(folder / "edit.otio", made, tmp_path).write(".otio", False, decisions)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_link_to_a_folder_is_one(folder: Path, made: Proposals, decisions: Decisions, tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real", target_is_directory=True)
+    written = Writer(folder / "edit.otio", made, tmp_path / "link").write(".otio", False, decisions)
+    assert (tmp_path / "real" / written.output.name).is_file()
+    assert (tmp_path / "link").is_symlink()
+
+
+def test_a_folder_is_never_started_as_a_program(
+    folder: Path, made: Proposals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(subprocess, "Popen", lambda command, **_: asked.append(command))
+    odd = tmp_path / "film.app"
+    odd.mkdir()
+    assert Writer(folder / "edit.otio", made, odd).open_folder() == (odd, True)
+    assert asked == [["/usr/bin/open", "-R", str(odd)]]
 
 
 def test_a_long_name_is_shortened(folder: Path, made: Proposals, decisions: Decisions, tmp_path: Path) -> None:

@@ -48,8 +48,8 @@ def test_the_table_of_formats_is_what_was_measured(generate: ModuleType) -> None
 
 def test_the_attacks_on_the_audition_page_are_those_that_are_tried(generate: ModuleType) -> None:
     pytest.importorskip("uvicorn")
-    written = (DOCS / "audition.md").read_text(encoding="utf-8")
-    assert written == generate.with_attacks(written), "run: python docs/generate.py"
+    written = (DOCS / "audition-attacks.md").read_text(encoding="utf-8")
+    assert written == generate.attacks_page(), "run: python docs/generate.py"
 
 
 def test_exit_codes_are_all_documented(generate: ModuleType) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import shutil
 import sys
 import time
@@ -13,6 +14,8 @@ from typing import Any
 import pytest
 from fake_resolve import FREE_LUA, FREE_PYTHON, STUDIO, STUDIO_21_1, STUDIO_NO_UI, Edition, Faults, Session, Transition
 from resolve_helpers import SCRIPTS, Menu, film, make_menu, real_command, stand_in
+
+from amc_otio.audition.keeping import decisions_path
 
 MODULES = sorted(SCRIPTS.rglob("*.py"))
 
@@ -204,6 +207,23 @@ def test_the_audition_page_is_started_where_amc_otio_has_one(tmp_path: Path, rec
             break
         time.sleep(0.05)
     assert log.read_text().strip() == f"listen to {menu.jobs()[-1] / 'proposals.json'}"
+    if os.name != "nt":
+        assert log.stat().st_mode & 0o077 == 0  # it holds the page's address
+
+
+def test_an_audition_page_that_does_not_start_is_said(tmp_path: Path, recorded: Path, examples: Path) -> None:
+    why = "the audition page: needs starlette and uvicorn"
+    menu = make_menu(tmp_path, stand_in(tmp_path, recorded, auditions=True, no_page=why))
+    said = menu.click(film(examples, FREE_PYTHON), "Propose")
+    assert f"the audition page did not start: amc-otio: {why}" in said
+    assert "was started" not in said
+
+
+def test_apply_reads_the_file_that_the_page_writes() -> None:
+    assert decisions_path(Path("jobs/proposals.json")).name == "proposals.decisions.json"
+    source = (SCRIPTS / "amc_otio_resolve" / "actions.py").read_text(encoding="utf-8")
+    assert 'DECISIONS = "proposals.decisions.json"' in source
+    assert 'EDIT, PROPOSALS, RESULT = "timeline.otio", "proposals.json"' in source
 
 
 def test_21_1_puts_a_lost_crossfade_back(menu: Menu, examples: Path) -> None:

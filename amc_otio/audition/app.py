@@ -5,27 +5,26 @@ from __future__ import annotations
 import gzip
 import json
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 import anyio
 import anyio.to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from amc_otio.audition.asked import asked_decision, asked_timeline
-from amc_otio.audition.events import MOST_TABS, Events
+from amc_otio.audition.events import Events, Tab
 from amc_otio.audition.guard import Refusal, fault
-from amc_otio.audition.keeping import Changed, DecisionsFile
+from amc_otio.audition.keeping import Changed
+from amc_otio.audition.parts import Page
 from amc_otio.audition.ranges import part_of
-from amc_otio.audition.records import Meeting, Told
-from amc_otio.audition.writing import Writer
+from amc_otio.audition.records import Told
 from amc_otio.codec import encode
 from amc_otio.errors import AmcError, TimelineError, one_line
 from amc_otio.formats.kept import measure
@@ -38,94 +37,6 @@ LANES: Final = {"sound": 32, "joins": 32, "pictures": 32, "videos": 8}
 """Requests of a kind that may be with `Page.material` at once; it decides how many of them it renders at once."""
 MOST_WAITING: Final = 64
 """Requests of a kind that may wait besides; a page asks for no more than what it shows."""
-
-
-class Material(Protocol):
-    """What the page plays and draws, by the ids that the proposals name.
-
-    Each raises KeyError for an unknown id and `AmcError` where a file cannot be read; what `Page.busy` names where
-    too much is being rendered.
-    """
-
-    def segment(self, name: str) -> bytes:
-        """Sound and its spectrogram, as safetensors."""
-
-    def matrix(self, number: int, rank: int) -> bytes:
-        """The similarity matrix of a candidate, as safetensors."""
-
-    def joins(self, number: int, rank: int) -> Mapping[str, Meeting | str]:
-        """A candidate's join by every method, or why there is none, in words."""
-
-    def frame(self, name: str) -> bytes:
-        """A frame at a join, as JPEG."""
-
-    def video(self, name: str) -> bytes:
-        """A segment's picture as a film, of the type `video_type`."""
-
-    @property
-    def video_type(self) -> str:
-        """The media type of films."""
-
-
-@dataclass(frozen=True)
-class PageFile:
-    """A file of the page: its media type and what it holds."""
-
-    kind: str
-    content: bytes
-
-
-_KINDS: Final = {
-    ".html": "text/html; charset=utf-8",
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".svg": "image/svg+xml",
-}
-PAGE_FOLDER: Final = Path(__file__).parent / "page"
-
-
-def page_files(folder: Path = PAGE_FOLDER) -> dict[str, PageFile]:
-    """Read the page: the only files that are ever served, each by its name alone."""
-    files = sorted(folder.iterdir()) if folder.is_dir() else []
-    wanted = [file for file in files if file.suffix in _KINDS and file.is_file()]
-    return {file.name: PageFile(_KINDS[file.suffix], file.read_bytes()) for file in wanted}
-
-
-@dataclass
-class Page:
-    """What the addresses give.
-
-    Attributes
-    ----------
-    told
-        What the page lists.
-    decisions
-        Where decisions are kept.
-    material
-        What it plays and draws.
-    writer
-        Writes timelines; None where `told.no_timeline` says why not.
-    events
-        To all tabs.
-    end
-        Ends the server; takes the reason.
-    active
-        Is told of every request but those for events.
-    busy
-        What `material` raises where too much is being rendered.
-    files
-        The page's own.
-    """
-
-    told: Told
-    decisions: DecisionsFile
-    material: Material
-    writer: Writer | None
-    events: Events = field(default_factory=Events)
-    end: Callable[[str], None] = lambda reason: None
-    active: Callable[[], None] = lambda: None
-    busy: tuple[type[Exception], ...] = ()
-    files: Mapping[str, PageFile] = field(default_factory=page_files)
 
 
 def make_app(page: Page) -> Starlette:
@@ -161,6 +72,8 @@ class _Addresses:
     def __init__(self, page: Page) -> None:
         self._page = page
         self._lanes = {name: anyio.CapacityLimiter(count) for name, count in LANES.items()}
+        # Counted here: a limiter does not see those yet that come in the same moment.
+        self._asked = dict.fromkeys(LANES, 0)
         # Decisions never wait behind renders, nor behind a timeline that is written or a format that is measured.
         self._keeping = anyio.CapacityLimiter(4)
         self._writing = anyio.CapacityLimiter(1)
@@ -206,7 +119,7 @@ class _Addresses:
     async def joins(self, request: Request) -> Response:
         found = await self._render("joins", partial(self._page.material.joins, *_candidate(request)))
         told = {method: {"refusal": one} if isinstance(one, str) else encode(one) for method, one in found.items()}
-        return JSONResponse(told)
+        return _Json(told)
 
     async def frame(self, request: Request) -> Response:
         name = _id(request)
@@ -222,15 +135,17 @@ class _Addresses:
     async def _render(self, lane: str, work: Callable[[], T]) -> T:
         """Render in a thread; refuse where too many wait. No lane waits for another."""
         self._active()
-        limiter = self._lanes[lane]
-        if limiter.statistics().tasks_waiting >= MOST_WAITING:
+        if self._asked[lane] >= LANES[lane] + MOST_WAITING:
             raise _busy()
+        self._asked[lane] += 1
         try:
-            return await _in_thread(work, limiter)
+            return await _in_thread(work, self._lanes[lane])
         except KeyError:
             raise _unknown("the sound or picture") from None
         except self._page.busy:
             raise _busy() from None
+        finally:
+            self._asked[lane] -= 1
 
     # ------------------------------------------------------------ decisions
 
@@ -243,7 +158,7 @@ class _Addresses:
             entries = {one.decision.point: encode(one) for one in kept.entries().values()}
             return {"revision": kept.revision, "path": str(kept.path), "decisions": entries}
 
-        return JSONResponse(await _in_thread(read, self._keeping))
+        return _Json(await _in_thread(read, self._keeping))
 
     async def decide(self, request: Request) -> Response:
         self._active()
@@ -257,13 +172,14 @@ class _Addresses:
         except Changed as changed:
             reason = "was decided otherwise meanwhile, in another tab or by another program"
             told = _error(f"edit point {number}", reason, "look at it again")
-            return JSONResponse({**encode(changed.entry), **told}, 409)
-        return JSONResponse(encode(made))
+            return _Json({**encode(changed.entry), **told}, 409)
+        return _Json(encode(made))
 
     async def events(self, request: Request) -> Response:
-        if self._page.events.count >= MOST_TABS:
+        tab = self._page.events.join()
+        if tab is None:
             raise _busy()
-        return StreamingResponse(self._page.events.stream(), media_type="text/event-stream")
+        return _TabResponse(self._page.events, tab)
 
     # ------------------------------------------------------------ writing
 
@@ -282,7 +198,7 @@ class _Addresses:
                 for form in FORMATS
             ]
 
-        return JSONResponse(await _in_thread(look, self._measuring))
+        return _Json(await _in_thread(look, self._measuring))
 
     async def kept(self, request: Request) -> Response:
         self._active()
@@ -296,7 +212,7 @@ class _Addresses:
                 self._kept[name] = encode(measure(form))
             return self._kept[name]
 
-        return JSONResponse(await _in_thread(look, self._measuring))
+        return _Json(await _in_thread(look, self._measuring))
 
     async def timeline(self, request: Request) -> Response:
         self._active()
@@ -320,7 +236,7 @@ class _Addresses:
                 "notes": list(written.notes),
             }
 
-        return JSONResponse(await _in_thread(write, self._writing))
+        return _Json(await _in_thread(write, self._writing))
 
     async def folder(self, request: Request) -> Response:
         self._active()
@@ -328,17 +244,17 @@ class _Addresses:
         if writer is None:
             raise TimelineError("the timeline", "was not written", self._page.told.no_timeline or "")
         folder, opened = await _in_thread(writer.open_folder, self._writing)
-        return JSONResponse({"folder": str(folder), "opened": opened})
+        return _Json({"folder": str(folder), "opened": opened})
 
     # ------------------------------------------------------------ the server
 
     async def is_active(self, request: Request) -> Response:
         self._active()
-        return JSONResponse({})
+        return _Json({})
 
     async def end(self, request: Request) -> Response:
         self._page.end("it was asked to")
-        return JSONResponse({})
+        return _Json({})
 
     def _active(self) -> None:
         self._page.active()
@@ -372,9 +288,36 @@ def _bytes(content: bytes, kind: str, **headers: str) -> Response:
     return Response(content, 200, {name.replace("_", "-"): value for name, value in headers.items()}, kind)
 
 
+def _json(value: Any) -> bytes:
+    # Escaped: a path that is no text in UTF-8 is still JSON.
+    return json.dumps(value, allow_nan=False, separators=(",", ":")).encode("ascii")
+
+
+class _Json(Response):
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        return _json(content)
+
+
+class _TabResponse(StreamingResponse):
+    """Events until the tab goes, or before it began."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, events: Events, tab: Tab) -> None:
+        super().__init__(events.stream(tab))
+        self._leave = partial(events.leave, tab)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._leave()
+
+
 def _json_and_gzip(told: Told) -> tuple[bytes, bytes]:
-    # Escaped: a name that is no text in UTF-8 is still JSON.
-    text = json.dumps(encode(told), allow_nan=False, separators=(",", ":")).encode("ascii")
+    text = _json(encode(told))
     return text, gzip.compress(text, 6, mtime=0)
 
 
@@ -395,22 +338,22 @@ async def _not_there(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 404
     headers = error.headers if isinstance(error, HTTPException) else None
     reason = "is not served" if status == 404 else "does not take this method"
-    return JSONResponse(_error("the address", reason, "reload the page"), status, headers)
+    return _Json(_error("the address", reason, "reload the page"), status, headers)
 
 
 async def _cannot(request: Request, error: Exception) -> Response:
     """What the input does not allow, in words."""
     if not isinstance(error, AmcError):
         raise error
-    return JSONResponse(_error(one_line(error.thing), one_line(error.reason), one_line(error.remedy)), 422)
+    return _Json(_error(one_line(error.thing), one_line(error.reason), one_line(error.remedy)), 422)
 
 
 async def _refused(request: Request, error: Exception) -> Response:
     if not isinstance(error, Refusal):
         raise error
-    return JSONResponse(error.told, error.status, error.headers)
+    return _Json(error.told, error.status, error.headers)
 
 
 async def _fault(request: Request, error: Exception) -> Response:
     """A fault of ours; the guard logs it, with its traceback."""
-    return JSONResponse(fault(error).told, 500)
+    return _Json(fault(error).told, 500)

@@ -13,18 +13,29 @@ MOST_TABS: Final = 32
 _MOST_WAITING: Final = 1000
 
 
+Tab = asyncio.Queue[bytes | None]
+"""What waits to be sent to a tab; None closes its stream."""
+
+
 class Events:
     """Hands each event to all who listen. `send` may be called from any thread once `start` was called."""
 
     def __init__(self) -> None:
-        self._queues: set[asyncio.Queue[bytes | None]] = set()
+        self._tabs: set[Tab] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._last: bytes | None = None
 
-    @property
-    def count(self) -> int:
-        """How many listen."""
-        return len(self._queues)
+    def join(self) -> Tab | None:
+        """Listen from now on; None where `MOST_TABS` do already. Who joins must leave."""
+        if len(self._tabs) >= MOST_TABS:
+            return None
+        tab: Tab = asyncio.Queue(_MOST_WAITING)
+        self._tabs.add(tab)
+        return tab
+
+    def leave(self, tab: Tab) -> None:
+        """Listen no more."""
+        self._tabs.discard(tab)
 
     def start(self) -> None:
         """Belong to the running event loop."""
@@ -42,39 +53,34 @@ class Events:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._close, self._last)
 
-    async def stream(self) -> AsyncIterator[bytes]:
-        """What one tab receives."""
-        queue: asyncio.Queue[bytes | None] = asyncio.Queue(_MOST_WAITING)
-        self._queues.add(queue)
-        try:
-            yield b"retry: 2000\n\n"
-            if self._last is not None:
-                yield self._last
+    async def stream(self, tab: Tab) -> AsyncIterator[bytes]:
+        """What a tab that joined receives."""
+        yield b"retry: 2000\n\n"
+        if self._last is not None:
+            yield self._last
+            return
+        while True:
+            try:
+                text = await asyncio.wait_for(tab.get(), COMMENT_S)
+            except asyncio.TimeoutError:
+                text = b":\n\n"
+            if text is None:
                 return
-            while True:
-                try:
-                    text = await asyncio.wait_for(queue.get(), COMMENT_S)
-                except asyncio.TimeoutError:
-                    text = b":\n\n"
-                if text is None:
-                    return
-                yield text
-        finally:
-            self._queues.discard(queue)
+            yield text
 
     def _close(self, text: bytes) -> None:
-        for queue in tuple(self._queues):
-            self._put(queue, text)
-            self._put(queue, None)
+        for tab in tuple(self._tabs):
+            self._put(tab, text)
+            self._put(tab, None)
 
     def _spread(self, text: bytes) -> None:
-        for queue in tuple(self._queues):
-            self._put(queue, text)
+        for tab in tuple(self._tabs):
+            self._put(tab, text)
 
-    def _put(self, queue: asyncio.Queue[bytes | None], text: bytes | None) -> None:
+    def _put(self, tab: Tab, text: bytes | None) -> None:
         try:
-            queue.put_nowait(text)
+            tab.put_nowait(text)
         except asyncio.QueueFull:  # it does not read; its page comes again and asks for everything
-            self._queues.discard(queue)
-            queue.get_nowait()
-            queue.put_nowait(None)
+            self._tabs.discard(tab)
+            tab.get_nowait()
+            tab.put_nowait(None)

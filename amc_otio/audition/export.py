@@ -3,24 +3,20 @@
 Everything is in the file: the page's modules as ``data:`` addresses in an import map, the list, and for the best
 candidates of each edit point the sounds (FLAC, 16 bits, rounded and not dithered: what is written is heard once and
 never processed again), spectrograms, matrices, joins and pictures, each in an element that no browser runs. The file
-may ask nothing of any network (`policy`).
+may ask nothing of any network (`amc_otio.audition.one_file.policy`).
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
-import io
-import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from amc_otio.audition.one_file import OneFile, in_script, need
+from amc_otio.audition.packing import compressed, read_tensors, write_tensors
 from amc_otio.audition.records import EditPointTold, Meeting, Stretch, Take, Told
 from amc_otio.codec import encode
 from amc_otio.config import ANALYSIS_RATE
@@ -30,16 +26,7 @@ from amc_otio.proposals.decisions import DECISIONS_FORMAT, DECISIONS_VERSION, De
 
 LARGEST: Final = 200_000_000
 """Bytes of a file that is written without being asked twice: a browser holds all of it in memory."""
-FOLDER: Final = Path(__file__).with_name("page")
 _ID: Final = re.compile(r"[0-9]+(\.[0-9]+)?\.(out|in|present)")
-_IMPORT: Final = re.compile(r'^((?:import|export)\b[^;"\']*?\bfrom\s+)"\./([a-z_]+\.js)";', re.MULTILINE)
-_NOT_ALONE: Final = re.compile(
-    r"^\s*import\s*[\"']|\bimport\s*\(|\bimport\.meta\b|\baddModule\s*\(|\bnew Worker\b", re.M
-)
-_STYLE: Final = re.compile(r'<link\b[^>]*\bhref="(?:page/)?style\.css"[^>]*>')
-_START: Final = re.compile(r'<script\b[^>]*\bsrc="(?:page/)?main\.js"[^>]*>\s*</script>')
-_LEFT: Final = re.compile(r'<(?:script|link|img|iframe|source|video|audio)\b[^>]*\b(?:src|href)="(?!data:|#)[^"]+"')
-_STARTER: Final = 'import "amc/main.js";'
 
 
 class Media(Protocol):
@@ -124,7 +111,7 @@ def export_page(
         raise UsageError("--top", f"is {top}", "give 1 or more")
     if not force:
         _check_size(path, estimate(told, top, video=video))
-    page = Page()
+    page = OneFile()
     notes: list[str] = []
     points: list[EditPointTold] = []
     joins: dict[str, Any] = {}
@@ -167,111 +154,6 @@ def estimate(told: Told, top: int, *, video: bool = True) -> int:
     return total * 4 // 3
 
 
-def flac(samples: NDArray[np.float32]) -> bytes:
-    """Return samples, shape ``(channels, n)`` at 48 kHz, as FLAC of 16 bits: rounded to the nearest, without dither."""
-    import soundfile
-
-    whole = np.clip(np.rint(samples.astype(np.float64) * 32768), -32768, 32767).astype(np.int16)
-    file = io.BytesIO()
-    soundfile.write(file, whole.T, ANALYSIS_RATE, format="FLAC", subtype="PCM_16")
-    return file.getvalue()
-
-
-def compressed(segment: bytes) -> bytes:
-    """Return a segment's safetensors with its tensor ``samples`` as ``flac``; the rest as it is.
-
-    ``flac`` has the shape ``[bytes]``; ``channels`` and ``count`` join the metadata, as that no longer says them.
-    """
-    tensors, metadata = read_tensors(segment)
-    samples = tensors.pop("samples")
-    channels, count = samples.shape
-    tensors["flac"] = np.frombuffer(flac(samples), np.uint8)
-    return _tensors(tensors, metadata | {"channels": str(channels), "count": str(count)})
-
-
-def read_tensors(data: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-    """Return the tensors and the metadata of safetensors that were made here."""
-    from safetensors.numpy import load
-
-    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-    return load(data), header.get("__metadata__", {})
-
-
-class Page:
-    """The page's own files as the beginning and the end of the exported one.
-
-    Parameters
-    ----------
-    folder
-        Where they are.
-
-    Raises
-    ------
-    ValueError
-        When the page is of another form than this module knows: a file would be missing from it.
-    """
-
-    def __init__(self, folder: Path = FOLDER) -> None:
-        files = {one.name: one.read_text(encoding="utf-8") for one in folder.iterdir() if one.is_file()}
-        modules = {name: files[name] for name in sorted(files) if name.endswith(".js")}
-        imports = {f"amc/{name}": _address(alone(name, text, set(modules))) for name, text in modules.items()}
-        import_map = json.dumps({"imports": imports}, separators=(",", ":"))
-        style = files["style.css"]
-        _need("</style" not in style.lower() and "@import" not in style, "style.css cannot be put into the page")
-        html = _whole_comments(files["index.html"])
-        html, styles = _STYLE.subn(lambda _: f"<style>{style}</style>", html)
-        html, starts = _START.subn("", html)
-        _need(styles == 1 and starts == 1, "index.html has not one style.css and one main.js")
-        left = _LEFT.search(html)
-        _need(left is None, f"index.html asks for another file: {left and left[0]}")
-        meta = f'<meta http-equiv="Content-Security-Policy" content="{policy(style, import_map, _STARTER)}">'
-        html, charsets = re.subn(r'(<meta charset="utf-8"\s*/?>)', lambda m: m[1] + meta, html, flags=re.IGNORECASE)
-        _need(charsets == 1, "index.html does not say that it is UTF-8")
-        html, heads = re.subn(r"</head>", lambda _: f'<script type="importmap">{import_map}</script></head>', html)
-        self.head, body, end = html.rpartition("</body>")
-        _need(heads == 1 and bool(body), "index.html has no head or no body")
-        self.tail = f'<script type="module">{_STARTER}</script>{body}{end}'
-
-
-def alone(name: str, text: str, known: set[str]) -> str:
-    """Return a module whose imports are bare names of an import map, which is what ``data:`` addresses can import.
-
-    Raises
-    ------
-    ValueError
-        Where it imports in another form than ``import … from "./name.js";``.
-    """
-    missing = {found[2] for found in _IMPORT.finditer(text)} - known
-    _need(not missing, f"{name} imports {sorted(missing)}, which the page has not")
-    made = _IMPORT.sub(lambda found: f'{found[1]}"amc/{found[2]}";', text)
-    other = _NOT_ALONE.search(made)
-    _need(other is None, f"{name} loads something in a way that one file cannot: {other and other[0]}")
-    _need('"./' not in made and "'./" not in made, f"{name} names a file beside it")
-    return made
-
-
-def policy(style: str, *scripts: str) -> str:
-    """Content security policy of the file: these scripts, the modules and pictures that it holds, and no network.
-
-    No text becomes markup or script by way of the DOM either (`require-trusted-types-for`, where the browser has it).
-    """
-    hashes = " ".join(_hash(one) for one in scripts)
-    return "; ".join(
-        (
-            "default-src 'none'",
-            f"script-src {hashes} data:",
-            f"style-src {_hash(style)}",
-            "img-src data: blob:",
-            "media-src data: blob:",
-            "connect-src 'none'",
-            "base-uri 'none'",
-            "form-action 'none'",
-            "require-trusted-types-for 'script'",
-            "trusted-types 'none'",
-        )
-    )
-
-
 class _Counted:
     """Writes text elements, and no more bytes than are allowed."""
 
@@ -290,16 +172,10 @@ class _Counted:
         self.text(f'<script type="application/json" id="{id_}">{in_script(value)}</script>\n')
 
     def bytes(self, kind: str, id_: str, data: bytes, media_type: str = "") -> None:
-        _need(_ID.fullmatch(id_) is not None or re.fullmatch(r"[0-9]+/[0-9]+", id_) is not None, f"{id_} is no id")
+        need(_ID.fullmatch(id_) is not None or re.fullmatch(r"[0-9]+/[0-9]+", id_) is not None, f"{id_} is no id")
         coded = base64.b64encode(data).decode("ascii")
         of = f' data-type="{media_type}"' if media_type else ""
         self.text(f'<script type="text/plain" id="amc-{kind}-{id_}"{of}>{coded}</script>\n')
-
-
-def in_script(value: Any) -> str:
-    """JSON that is safe inside a script element: ASCII without ``<``, so that no text ends the element or comments."""
-    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c")
 
 
 def _point(
@@ -368,7 +244,7 @@ def _analysis(
 ) -> None:
     key = f"{number}/{take.rank}"
     try:
-        out.bytes("matrix", key, _tensors(*read_tensors(material.matrix(number, take.rank))))
+        out.bytes("matrix", key, write_tensors(*read_tensors(material.matrix(number, take.rank))))
     except (AmcError, KeyError) as error:
         notes.append(f"{what}: without its matrix: {getattr(error, 'reason', 'it has none')}")
     try:
@@ -412,40 +288,3 @@ def _check_size(path: Path, size: int, about: str = "about ") -> None:
             f"would have {about}{size / 1e6:.0f} MB, more than the {LARGEST / 1e6:.0f} MB that a browser opens readily",
             "export fewer candidates with --top, leave out the moving pictures with --no-video, or give --force",
         )
-
-
-def _tensors(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> bytes:
-    """Safetensors with everything in the order of its name: safetensors' own writer orders metadata by chance."""
-    kinds = {"float32": "F32", "uint8": "U8"}
-    header: dict[str, Any] = {"__metadata__": dict(sorted(metadata.items()))}
-    data = b""
-    for name in sorted(tensors, key=lambda n: (-tensors[n].dtype.itemsize, n)):  # so that each is aligned
-        array = np.ascontiguousarray(tensors[name])
-        begin = len(data)
-        data += array.tobytes()
-        header[name] = {
-            "dtype": kinds[array.dtype.name],
-            "shape": list(array.shape),
-            "data_offsets": [begin, len(data)],
-        }
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    return len(text).to_bytes(8, "little") + text + data
-
-
-def _address(module: str) -> str:
-    return "data:text/javascript;base64," + base64.b64encode(module.encode("utf-8")).decode("ascii")
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode('utf-8')).digest()).decode('ascii')}'"
-
-
-def _whole_comments(html: str) -> str:
-    """The markup without its comments, in which nothing is replaced."""
-    return re.sub(r"<!--.*?-->", "", html, flags=re.DOTALL)
-
-
-def _need(true: bool, problem: str) -> None:
-    if not true:
-        raise ValueError(problem)

@@ -39,6 +39,8 @@ HEADERS: Final = (
 )
 METHODS: Final = ("GET", "HEAD", "PUT", "POST")
 _PLAIN: Final = re.compile(rb"/[A-Za-z0-9._/-]*", re.ASCII)
+_OUTSIDE: Final = (403, 421)
+"""What is answered to others than our page: they keep no connection, of which there are only so many."""
 _RELOAD: Final = "use the address that amc-otio printed"
 
 
@@ -240,6 +242,8 @@ class _Answer:
             return
         body = json.dumps(refusal.told).encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        if refusal.status in _OUTSIDE:
+            headers.append((b"connection", b"close"))
         headers += [(name.lower().encode(), value.encode()) for name, value in refusal.headers.items()]
         await self({"type": "http.response.start", "status": refusal.status, "headers": headers})
         await self._send({"type": "http.response.body", "body": body})

@@ -19,8 +19,9 @@ from typing import Any, Final
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from amc_otio.audition.app import Page, make_app
+from amc_otio.audition.app import make_app
 from amc_otio.audition.guard import Guard, Limits
+from amc_otio.audition.parts import Page
 from amc_otio.audition.writing import has_screen
 from amc_otio.codec import encode
 from amc_otio.errors import AmcError, UsageError
@@ -29,7 +30,7 @@ _log = logging.getLogger(__name__)
 HOST: Final = "127.0.0.1"
 MOST_CONNECTIONS: Final = 128
 HEADERS_S: Final = 10.0
-"""A connection whose request has not begun after so many seconds is closed."""
+"""A connection whose next request has not come after so many seconds is closed."""
 HEADER_BYTES: Final = 64 * 1024
 """What the HTTP library takes in before it gives up; the guard allows less."""
 _LOOK_S: Final = 1.0
@@ -142,6 +143,8 @@ class Server:
                     await asyncio.to_thread(self._page.decisions.refresh)
                 except AmcError as error:
                     _log.warning("%s", error)
+                except Exception:  # whatever it is, an idle server must still end
+                    _log.exception("a fault of ours while decisions were read again")
 
 
 class _Server(uvicorn.Server):
@@ -171,7 +174,7 @@ class _Server(uvicorn.Server):
 
 
 class _Hurried(H11Protocol):
-    """Closes a connection on which no request begins."""
+    """Closes a connection on which a request does not come in time: the first one, or one that began."""
 
     _hurry: asyncio.TimerHandle | None = None
 
@@ -179,13 +182,29 @@ class _Hurried(H11Protocol):
         super().connection_made(transport)
         self._hurry = self.loop.call_later(HEADERS_S, self._close_idle)
 
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._answers:
+            self._stop()
+        elif self._hurry is None:  # each further byte would put off what the HTTP library waits for
+            self._hurry = self.loop.call_later(HEADERS_S, self._close_idle)
+
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._hurry is not None:
-            self._hurry.cancel()
+        self._stop()
         super().connection_lost(exc)
 
+    @property
+    def _answers(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _stop(self) -> None:
+        if self._hurry is not None:
+            self._hurry.cancel()
+            self._hurry = None
+
     def _close_idle(self) -> None:
-        if self.cycle is None and not self.transport.is_closing():
+        self._hurry = None
+        if not self._answers and not self.transport.is_closing():
             self.transport.close()
 
 

@@ -86,7 +86,7 @@ class Writer:
     def open_folder(self) -> tuple[Path, bool]:
         """Show the folder of what was written last in the system's file manager; returns it, and whether it opened."""
         folder = self.folder if self._last is None else self._last.parent
-        return folder, _show(folder)
+        return folder, _show(folder, self._last)
 
     @property
     def _stem(self) -> str:
@@ -97,7 +97,11 @@ class Writer:
 
     def _free(self, suffix: str) -> Path:
         """The first name of which nothing is there: no timeline, no sidecar, no bounce."""
-        names = [name.lower() for name in os.listdir(self.folder)]  # noqa: PTH208 - names are all that is wanted
+        try:
+            names = [name.lower() for name in os.listdir(self.folder)]  # noqa: PTH208 - names are all that is wanted
+        except OSError as error:
+            reason = f"cannot be read ({error.strerror or error})"
+            raise OutputError(self.folder, reason, "start again with another --output") from error
         for number in range(1, _MOST_VERSIONS):
             stem = f"{self._stem}.cut" if number == 1 else f"{self._stem}.cut-{number}"
             if not any(name.startswith(f"{stem.lower()}.") for name in names):
@@ -105,20 +109,25 @@ class Writer:
         raise OutputError(self.folder, f"holds {_MOST_VERSIONS} cuts of this timeline", "move some of them away")
 
 
-def _show(folder: Path) -> bool:
-    """Open a folder; no shell is asked, and the folder's path is a single argument."""
+def _show(folder: Path, written: Path | None) -> bool:
+    """Show a folder; no shell is asked, each path is a single argument, and nothing that has the folder's name runs."""
     if sys.platform == "win32":
         try:
-            os.startfile(folder)
+            os.startfile(folder, "explore")  # "open" would take film.exe for the folder film
         except OSError:
             return False
         return True
-    tool = shutil.which("open" if sys.platform == "darwin" else "xdg-open")
-    if tool is None or (sys.platform != "darwin" and not has_screen()):
+    if sys.platform == "darwin":
+        # Reveals it in Finder: opening a folder called film.app would start a program.
+        command = ["open", "-R", str(written or folder)]
+    else:
+        command = ["xdg-open", str(folder)]
+    tool = shutil.which(command[0])
+    if tool is None or not has_screen():
         return False
     try:
         subprocess.Popen(
-            [tool, str(folder)],
+            [tool, *command[1:]],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -16,8 +16,8 @@ from amc_otio.cli.arguments import check_folder, console_of, make_folder
 from amc_otio.errors import UsageError
 
 if TYPE_CHECKING:
-    from amc_otio.audition.app import Page
     from amc_otio.audition.material import Material
+    from amc_otio.audition.parts import Page
     from amc_otio.audition.records import Told
     from amc_otio.audition.session import Session
 
@@ -174,8 +174,8 @@ def _kept() -> Iterator[None]:
 
 
 def _page(session: Session, arguments: argparse.Namespace) -> Page:
-    from amc_otio.audition.app import Page
     from amc_otio.audition.keeping import DecisionsFile, decisions_path
+    from amc_otio.audition.parts import Page
     from amc_otio.audition.store import Busy
     from amc_otio.audition.writing import Writer
     from amc_otio.proposals import decided

@@ -61,8 +61,11 @@ def propose(host, talk, record, title):
         lines.append("{}. {}: {}".format(number, proposal["point"]["timecode"], what))
     lines.append("proposals: " + path)
     if command.knows(tool, "audition"):
-        log = command.start(tool + ["audition", path], os.path.dirname(path))
-        lines.append("the audition page was started; what it says is in " + log)
+        log, ended = command.start(tool + ["audition", path], os.path.dirname(path))
+        if ended is None:
+            lines.append("the audition page was started; what it says is in " + log)
+        else:
+            lines.append("the audition page did not start: " + ended)
     lines.append("Match Cut - Apply takes the best of each, or what was chosen, into a new timeline")
     return lines
 

@@ -110,14 +110,25 @@ def run(command, folder, progress):
 
 
 def start(command, folder):
-    """Start a command that stays, and return the file that it writes its words to."""
+    """Start a command that stays; return the file that it writes its words to, and why it ended, if it did."""
     log = os.path.join(folder, "audition.log")
     try:
-        with open(log, "wb") as stream:
-            subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT, **_options())
+        # It will hold the address of the page, and who knows that may use it: for this user alone.
+        with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
+            process = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT, **_options())
     except OSError as error:
         raise Problem("{} cannot be run ({})".format(command[0], error), INSTALL)
-    return log
+    for _ in range(100):  # until it says something
+        if process.poll() is not None or os.path.getsize(log):
+            break
+        time.sleep(0.05)
+    try:
+        process.wait(0.2)
+    except subprocess.TimeoutExpired:
+        return log, None
+    with open(log, encoding="utf-8", errors="replace") as stream:
+        said = [line.strip() for line in stream if line.strip()]
+    return log, (said or ["it said nothing"])[-1] if process.returncode else None
 
 
 def _read(stream, lines):
