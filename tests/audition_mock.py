@@ -29,7 +29,8 @@ KINDS = {".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": 
 # As the real server sends it.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
 )
 SHOTS = ("Hammer on the anvil", "Kitchen knife", "Blender", "Motorcycle start", "Rain on tin", "Applause", "Train door")
 FILES = (

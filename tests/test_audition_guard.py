@@ -15,6 +15,7 @@ import audition_helpers
 from audition_attacks import ATTACKS, HOSTILE, Attack, request
 from audition_helpers import Running
 
+from amc_otio.audition import guard as guarding
 from amc_otio.audition.guard import POLICY
 
 
@@ -97,7 +98,8 @@ def test_every_answer_forbids_what_it_can(running: Running) -> None:
         assert answer.headers["cross-origin-resource-policy"] == "same-origin"
 
 
-def test_what_opens_the_browser_is_worth_nothing_after(tmp_path: Path) -> None:
+@pytest.mark.parametrize("late", [False, True])
+def test_what_opens_the_browser_is_worth_nothing_after(late: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     import asyncio
 
     from amc_otio.audition.guard import Guard
@@ -120,8 +122,13 @@ def test_what_opens_the_browser_is_worth_nothing_after(tmp_path: Path) -> None:
         await guard(scope, receive, send)
         return sent[0]["status"], dict(sent[0]["headers"])
 
+    if late:
+        monkeypatch.setattr(guarding, "OPENING_S", 0.0)
     status, headers = asyncio.run(get())
-    assert (status, headers[b"location"]) == (303, b"/the-token/")
+    if late:
+        assert status == 403
+    else:
+        assert (status, headers[b"location"]) == (303, b"/the-token/")
     assert asyncio.run(get())[0] == 403
 
 

@@ -13,6 +13,7 @@ import hmac
 import json
 import logging
 import re
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -26,9 +27,12 @@ App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
 )
 """Content-Security-Policy: nothing inline, nothing from elsewhere, in nobody's frame."""
+OPENING_S: Final = 60.0
+"""A browser that was started opens the page within so many seconds, or not without the address."""
 HEADERS: Final = (
     (b"content-security-policy", POLICY.encode()),
     (b"x-content-type-options", b"nosniff"),
@@ -90,7 +94,7 @@ class Guard:
         On 127.0.0.1.
     opening
         A second token that opens the page once: what is told to another program, whose arguments other users of the
-        machine can list, is worth nothing after that.
+        machine can list, is worth nothing after that, nor after `OPENING_S`.
     """
 
     def __init__(
@@ -99,6 +103,7 @@ class Guard:
         self._app = app
         self._token = token.encode("ascii")
         self._opening = opening.encode("ascii") if opening else None
+        self._made = time.monotonic()
         self._limits = limits or Limits()
         names = ("127.0.0.1", "localhost")
         self._hosts = {f"{name}:{port}".encode() for name in names}
@@ -159,7 +164,7 @@ class Guard:
         if self._opening is None or method != "GET" or not hmac.compare_digest(element, self._opening):
             return False
         self._opening = None
-        return True
+        return time.monotonic() - self._made < OPENING_S
 
     async def _body(self, scope: MutableMapping[str, Any], receive: Receive) -> bytes:
         """The whole body, within the limits."""
