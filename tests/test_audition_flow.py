@@ -117,11 +117,15 @@ def test_from_propose_to_a_written_timeline_with_the_keyboard_alone(
     editor.press("k")
     editor.select(4, 1)
     editor.press("a")
+    # The cut at 4 changes the shot that 5 would leave; 6 shares none with it.
     editor.select(5, 1)
     editor.press("a")
-    editor.until("document.querySelector('#points [data-number=\"5\"]').dataset.state === 'chosen'")
+    editor.until("document.getElementById('said').textContent.includes('cannot be cut together with edit point 4')")
+    editor.select(6, 1)
+    editor.press("a")
+    editor.until("document.querySelector('#points [data-number=\"6\"]').dataset.state === 'chosen'")
     editor.press("u")
-    editor.until("document.querySelector('#points [data-number=\"5\"]').dataset.state === 'undecided'")
+    editor.until("document.querySelector('#points [data-number=\"6\"]').dataset.state === 'undecided'")
     editor.saved()
     assert [editor.mark(n) for n in range(1, 7)] == ["chosen", "rejected", "kept", "chosen", "undecided", "undecided"]
     page.screenshot(path=artifacts(tmp_path) / "flow-decided.png")
