@@ -117,7 +117,10 @@ def test_from_propose_to_a_written_timeline_with_the_keyboard_alone(
     editor.press("k")
     editor.select(4, 1)
     editor.press("a")
-    # The fifth changes the shot that the fourth cut changes: the sixth can be cut beside it.
+    # The cut at 4 changes the shot that 5 would leave; 6 shares none with it.
+    editor.select(5, 1)
+    editor.press("a")
+    editor.until("document.getElementById('said').textContent.includes('cannot be cut together with edit point 4')")
     editor.select(6, 1)
     editor.press("a")
     editor.until("document.querySelector('#points [data-number=\"6\"]').dataset.state === 'chosen'")

@@ -152,3 +152,34 @@ def test_two_tabs_of_the_exported_page_see_each_other(exported: Path, context: A
     one.select(4, 1)
     one.press("a")
     other.until("document.querySelector('#points [data-number=\"4\"]').dataset.state === 'chosen'")
+
+
+def test_a_second_cut_of_one_shot_is_refused_and_decisions_are_loaded(exported: Path, context: Any, tmp_path: Path):
+    told = json.loads(re.search(r'id="amc-told">(.*?)</script>', exported.read_text("utf-8"), re.S)[1])
+    assert 2 in told["points"][0]["excludes"]
+    editor = Editor(context, exported.as_uri())
+    page = editor.page
+    editor.select(1, 1)
+    editor.press("a")
+    editor.saved()
+    assert "the cut at 1 changes this shot" in editor.text("#points [data-number='2']")
+    editor.select(2, 1)
+    editor.press("a")
+    editor.until("document.querySelector('#problem').textContent.includes('edit point 1')")
+    assert editor.mark(2) == "undecided"
+    with page.expect_download(timeout=WAIT) as waiting:
+        page.locator("#write-button").click()
+    given = json.loads(Path(waiting.value.path()).read_text("utf-8"))
+    # A file with both is refused whole; one with another decision is taken over.
+    chosen = given["decisions"][0]
+    both = [chosen, {**chosen, "point": told["points"][1]["id"]}]
+    (tmp_path / "both.json").write_text(json.dumps({**given, "decisions": both}), "utf-8")
+    page.locator("#load-file").set_input_files(tmp_path / "both.json")
+    editor.until("document.querySelector('#said').textContent.includes('changes the same shot')")
+    assert editor.mark(2) == "undecided"
+    kept = {**chosen, "point": told["points"][2]["id"], "state": "kept", "rank": None}
+    (tmp_path / "other.json").write_text(json.dumps({**given, "decisions": [kept]}), "utf-8")
+    assert page.locator("#load-button").is_visible()
+    page.locator("#load-file").set_input_files(tmp_path / "other.json")
+    editor.until("document.querySelector('#said').textContent.includes('1 decision loaded from other.json')")
+    assert [editor.mark(n) for n in (1, 3)] == ["chosen", "kept"]

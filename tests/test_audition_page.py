@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -368,6 +369,123 @@ def test_two_hundred_points_of_twenty(context: Any, examples: Path) -> None:
         assert page.locator("#points-title").is_visible()
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         page.close()
+
+
+def test_a_cut_that_another_excludes_is_told_before_and_refused_in_words(context: Any, mock: Mock) -> None:
+    first, second, *rest = mock.told.points
+    points = (replace(first, excludes=(2,)), replace(second, excludes=(1,)), *rest)
+    mock.told = replace(mock.told, points=points)
+    page = opened(context, mock)
+    row = page.locator("#points [data-number='2']")
+    press(page, "a")
+    saved(page)
+    assert "excluded" in row.get_attribute("class")
+    assert "the cut at 1 changes this shot" in row.get_attribute("aria-label")
+    assert row.locator(".beside").is_visible()
+    press(page, "ArrowRight")
+    until(page, READY)
+    press(page, "a")
+    said(page, "cannot be cut together with edit point 1")
+    assert "clear it" in page.locator("#problem").text_content()
+    assert list(mock.decisions) == [1]
+    # The way on that it names.
+    press(page, "ArrowLeft", "Delete", "ArrowRight")
+    until(page, READY)
+    assert "excluded" not in row.get_attribute("class")
+    press(page, "a")
+    saved(page)
+    assert mock.decisions[2][1]["state"] == "chosen"
+
+
+def test_the_viewer_shows_the_outgoing_shot_until_the_point(page: Any) -> None:
+    visible = """() => ["out", "in"].filter((side) => ["video", "still", "plate"].some(
+      (kind) => document.getElementById(`${kind}-${side}`).style.visibility === "visible"))"""
+    until(page, f"JSON.stringify(({visible})()) === '[\"out\"]'")
+    assert not page.locator("#plate-out").is_visible() and not page.locator("#plate-in").is_visible()
+    page.evaluate("amc.player.seek(amc.player.duration - 0.1)")
+    until(page, f"JSON.stringify(({visible})()) === '[\"in\"]'")
+    # The third candidate is a sound: a plate with its name stands where its picture would be.
+    press(page, "3")
+    until(page, READY)
+    until(page, "document.querySelector('#plate-in .name').textContent !== ''")
+    assert not page.locator("#plate-in").is_visible()
+    page.evaluate("amc.player.seek(amc.player.duration - 0.1)")
+    until(page, "document.getElementById('plate-in').style.visibility === 'visible'")
+    assert page.locator("#plate-in .name").text_content() == page.locator("#stage-in").text_content()
+
+
+COUNTING = """(() => {
+  const ask = fetch;
+  let flying = 0;
+  window.mostFrames = 0;
+  window.fetch = async (address, options) => {
+    const frame = String(address).startsWith("api/frames/");
+    flying += frame;
+    window.mostFrames = Math.max(window.mostFrames, flying);
+    try {
+      return await ask(address, options);
+    } finally {
+      flying -= frame;
+    }
+  };
+})()"""
+
+
+def test_few_pictures_are_asked_for_at_once_and_none_of_rows_that_are_passed(context: Any, examples: Path) -> None:
+    pictures = frames(examples / "media" / "bbb_opening_25fps.mp4", 2)
+    with serving(Mock(told(40, 12), pictures, examples_video(examples))) as mock:
+        page = context.new_page()
+        page.add_init_script(COUNTING)
+        page.goto(mock.url)
+        until(page, "window.amc !== undefined")
+        for _ in range(39):
+            press(page, "ArrowRight")
+        until(page, f"{READY} && amc.state.values.number === 40")
+        until(page, "document.querySelectorAll('#takes img').length > 4")
+        assert 1 <= page.evaluate("mostFrames") <= 2
+        passed = {path for path in mock.asked if re.fullmatch(r"api/frames/(1[0-9]|2[0-9])\.\d+\.(out|in)", path)}
+        assert len(passed) < 20, "rows of twenty edit points that the keys ran past"
+        page.close()
+
+
+def test_the_same_source_is_hidden_by_the_file(context: Any, mock: Mock) -> None:
+    first, *rest = mock.told.points
+    takes = tuple(replace(take, same_source=take.rank in (2, 5)) for take in first.takes)
+    mock.told = replace(mock.told, points=(replace(first, takes=takes), *rest))
+    page = opened(context, mock)
+    page.locator("#hide-same").check()
+    until(page, "document.querySelector('#takes-count').textContent === '4 of 6'")
+    listed = page.locator("#takes .take:not(.present)").evaluate_all("rows => rows.map(r => r.dataset.choice)")
+    assert listed == ["1", "3", "4", "6"]
+
+
+def test_a_server_that_has_ended_is_told_calmly_and_asked_nothing(page: Any, mock: Mock) -> None:
+    assert page.locator("#saved").text_content() == "Decisions are kept in /projects/reel 3.decisions.json"
+    for listener in mock.listeners:
+        listener.put('event: end\ndata: {"reason": "nobody used the page for a while"}\n\n')
+    page.wait_for_selector("#banner:not([hidden])")
+    words = page.locator("#banner").text_content()
+    assert "The server has ended: nobody used the page for a while" in words
+    assert "kept in /projects/reel 3.decisions.json" in words and "run amc-otio audition again" in words
+    assert "calm" in page.locator("#banner").get_attribute("class")
+    asked = len(mock.asked)
+    press(page, "ArrowRight", "ArrowRight", "ArrowRight", "a")
+    until(page, "document.querySelector('#banner').textContent.startsWith('Not saved')")
+    page.wait_for_timeout(300)
+    assert len(mock.asked) == asked
+    page.close(run_before_unload=False)
+
+
+def test_a_closed_dialog_measures_no_more_formats(page: Any, mock: Mock) -> None:
+    page.route("**/api/formats/*", lambda route: None)  # no answer
+    press(page, "w")
+    until(page, "document.querySelectorAll('#formats td.wait').length === 4")
+    press(page, "Escape")
+    page.unroute("**/api/formats/*")
+    page.wait_for_timeout(200)
+    assert not [path for path in mock.asked if path.startswith("api/formats/")]
+    press(page, "w")
+    until(page, "document.querySelectorAll('#formats td.wait').length === 1")
 
 
 def _luminance(colour: str) -> float:

@@ -11,7 +11,7 @@ export function markOf(point, decision, rival = null) {
   if (decision.state === "chosen") return { sign: `${decision.rank}`, words: `candidate ${decision.rank} accepted`, state: "chosen" };
   if (decision.state === "kept") return { sign: "0", words: "present shot kept", state: "kept" };
   if (decision.state === "rejected") return { sign: "×", words: "candidates rejected", state: "rejected" };
-  if (rival !== null) return { sign: "", words: `undecided; the cut at ${rival} changes this shot`, state: "excluded" };
+  if (rival !== null) return { sign: "", words: `undecided; the cut at ${rival} changes this shot`, state: "undecided" };
   return { sign: "", words: "undecided", state: "undecided" };
 }
 
@@ -65,8 +65,10 @@ export function makePoints(list, { source, points, select }) {
       const row = rows.get(point.number);
       const { sign, words, state } = markOf(point, decision, rival);
       const beside = row.querySelector(".beside");
-      beside.textContent = state === "excluded" ? `the cut at ${rival} changes this shot` : "";
-      beside.hidden = state !== "excluded";
+      const excluded = state === "undecided" && rival !== null;
+      beside.textContent = excluded ? `the cut at ${rival} changes this shot` : "";
+      beside.hidden = !excluded;
+      row.classList.toggle("excluded", excluded);
       row.dataset.state = state;
       const mark = row.querySelector(".mark");
       mark.textContent = sign;

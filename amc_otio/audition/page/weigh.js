@@ -7,7 +7,7 @@ export const REASONS = [
   { key: "pitch", name: "Pitch", short: "Pitch", says: "the same notes or tones" },
   { key: "rhythm", name: "Rhythm", short: "Rhy", says: "the same beat" },
   { key: "loudness", name: "Loudness", short: "Loud", says: "loudness moves alike" },
-  { key: "level", name: "Level step", short: "Level", says: "no jump in level at the cut" },
+  { key: "level", name: "Level step", short: "Lev", says: "no jump in level at the cut" },
   { key: "join", name: "Join quality", short: "Join", says: "nothing jumps where the sounds meet" },
   { key: "handles", name: "Handles", short: "Hand", says: "media on both sides for a fade" },
 ];
