@@ -16,11 +16,16 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY / "tests"))
 SIZES = ((1280, 800), (2560, 1440))
+MISSING = """[...document.querySelectorAll(".thumb:not(.sound-only)")].filter((box) => {
+  const { top, bottom } = box.getBoundingClientRect();
+  return bottom > 0 && top < innerHeight && !box.querySelector("img")?.complete;
+}).length"""
+"""Pictures in view that are not there yet."""
 
 
 def main() -> int:
     """Propose, serve, decide a little, and take the pictures."""
-    from audition_flow import Editor, proposed, serving
+    from audition_flow import Editor, copy_example, run_command, serving
     from browser import FLAGS, NOWHERE, chromium
     from playwright.sync_api import sync_playwright
 
@@ -32,7 +37,12 @@ def main() -> int:
         # The footer names the decisions file: a short place is one that a reader's could be.
         folder = Path(name) / "film"
         folder.mkdir()
-        _, proposals = proposed(folder)
+        edit, proposals = copy_example(folder), folder / "proposals.json"
+        gallery = ("--gallery", folder / "sounds", folder / "media")
+        wider = ("--per-source", "3", "--short", "keep")  # so that the few bundled sounds fill the list
+        done = run_command(folder, "propose", edit, "-o", proposals, *gallery, *wider)
+        if done.returncode:
+            raise SystemExit(done.stderr)
         with serving(folder, proposals) as server, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium(), args=list(FLAGS), proxy=NOWHERE)
             for first, (width, height) in enumerate(SIZES):
@@ -44,7 +54,11 @@ def main() -> int:
                     editor.select(4, 2)
                     # Where both sounds are heard.
                     editor.page.evaluate("window.amc.player.seek(window.amc.player.duration * 0.53)")
-                    editor.page.wait_for_timeout(1500)
+                    for _ in range(600):
+                        editor.page.wait_for_timeout(200)
+                        if not editor.page.evaluate(MISSING):
+                            break
+                    editor.page.wait_for_timeout(1000)
                     path = output / f"audition-{width}x{height}-{scheme}.png"
                     editor.page.screenshot(path=path)
                     print(path)

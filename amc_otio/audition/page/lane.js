@@ -29,7 +29,7 @@ export class Gate {
   }
 }
 
-/** At most so many tasks at a time, the newest first: what was asked for last is what is looked at now. */
+/** At most so many tasks at a time, in order: who asks takes back what is not looked at any more. */
 export class Lane {
   #most;
   #gate;
@@ -68,7 +68,7 @@ export class Lane {
 
   #next() {
     while (this.#gate.open && this.#running < this.#most && this.#waiting.length) {
-      const { task, done, failed } = this.#waiting.pop();
+      const { task, done, failed } = this.#waiting.shift();
       this.#running += 1;
       task()
         .then(done, failed)
