@@ -224,14 +224,13 @@ export class Stage {
     };
     // Stills first: they are small, and stand in until the videos are here.
     await Promise.all([
-      ask("inStill", incoming?.has_picture, this.#source.frameUrl, inId),
       ask("outStill", out?.has_picture, this.#source.frameUrl, outId),
+      ask("inStill", incoming?.has_picture, this.#source.frameUrl, inId),
     ]);
     if (turn !== this.#turn) return;
-    // The newest question is answered first: the outgoing side, which is seen first, is asked for last.
     await Promise.all([
-      ask("inUrl", incoming?.has_picture, this.#source.videoUrl, incoming?.id),
       ask("outUrl", out?.has_picture, this.#source.videoUrl, out?.id),
+      ask("inUrl", incoming?.has_picture, this.#source.videoUrl, incoming?.id),
     ]);
   }
 
