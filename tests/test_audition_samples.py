@@ -360,7 +360,7 @@ def test_a_full_lane_says_so_and_other_lanes_go_on() -> None:
         thread.start()
     while len(store._traffic["slow"].waiting) < 2:
         pass
-    with pytest.raises(Busy, match="ask again"):
+    with pytest.raises(Busy):
         store.get("slow", ("more",), wait)
     assert store.get("sound", ("s",), lambda: b"heard") == b"heard"
     go.set()

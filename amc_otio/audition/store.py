@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
-from amc_otio.errors import AmcError
-
 LONGEST_WAY_S: Final = 1.0
 """What makes way goes on after so many seconds, whatever is still being made before it."""
 KEPT_BYTES: Final = 256 * 1024 * 1024
@@ -19,11 +17,8 @@ KEPT_BYTES: Final = 256 * 1024 * 1024
 T = TypeVar("T")
 
 
-class Busy(AmcError):
-    """So much is being made already that nothing more is taken on now."""
-
-    def __init__(self, thing: object) -> None:
-        super().__init__(thing, "too much is being made at once", "ask again in a second")
+class Busy(Exception):
+    """So much is being made already that nothing more is taken on now: ask again in a second."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -112,7 +113,7 @@ class Catalogue:
         try:
             with self._in_words():
                 self._db.execute("PRAGMA foreign_keys = ON")
-                self._db.execute("PRAGMA journal_mode = WAL")
+                self._write_ahead()
                 # A power cut may lose the last commits, never the file; lost rows are found again by their shards.
                 self._db.execute("PRAGMA synchronous = NORMAL")
                 if self._db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
@@ -123,6 +124,19 @@ class Catalogue:
         except BaseException:
             self.close()
             raise
+
+    def _write_ahead(self) -> None:
+        """Switch to WAL. SQLite does not wait where two processes make one catalogue at once, so we do."""
+        until = time.monotonic() + _BUSY_S
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > until:
+                    raise
+                time.sleep(0.02)
+            else:
+                return
 
     def close(self) -> None:
         """Close the file; nothing can be asked afterwards."""
