@@ -279,6 +279,53 @@ def test_a_server_that_is_gone_keeps_the_change(context: Any, mock: Mock, compla
     assert mock.decisions[1][1]["state"] == "chosen"
 
 
+def test_a_server_that_was_started_anew_keeps_the_change(page: Any, mock: Mock, complaints: Any) -> None:
+    complaints.expect("403")
+    page.route("**/api/decisions/*", lambda route: route.fulfill(status=403, json={"error": {"reason": "no token"}}))
+    press(page, "a")
+    until(page, "document.querySelector('#banner').textContent.includes('open the address that it printed')")
+    assert page.locator("#accept").text_content() == "Accepted"
+    press(page, "w")
+    page.locator("#write-now").click()
+    until(page, "document.querySelector('#written').textContent.includes('1 change is not saved yet')")
+    assert mock.written == []
+    press(page, "Escape")
+    page.unroute("**/api/decisions/*")
+    page.wait_for_selector("#banner", state="hidden", timeout=15_000)
+    assert mock.decisions[1][1]["state"] == "chosen"
+
+
+def test_events_that_were_refused_are_asked_for_again(context: Any, mock: Mock, complaints: Any) -> None:
+    complaints.expect("503")
+    page = context.new_page()
+    page.route("**/api/events", lambda route: route.fulfill(status=503), times=1)
+    page.goto(mock.url)
+    until(page, "window.amc !== undefined")
+    end = time.monotonic() + 15
+    while not mock.listeners:
+        assert time.monotonic() < end
+        page.wait_for_timeout(50)
+    mock.decide(1, state="kept")
+    said(page, "Edit point 1 was changed elsewhere")
+
+
+def test_a_nudge_while_joins_are_on_their_way_is_kept(page: Any) -> None:
+    held: list[Any] = []
+    page.route("**/api/joins/**", lambda route: held.append(route))
+    page.locator("#method").select_option("max-ss-adaptive")
+    press(page, ".")
+    until(page, "document.querySelector('#nudge').textContent === '+1'")
+    end = time.monotonic() + 15
+    while not held:
+        assert time.monotonic() < end
+        page.wait_for_timeout(20)
+    for route in held:
+        route.continue_()
+    said(page, "max-ss")
+    assert page.locator("#nudge").text_content() == "+1"
+    assert page.locator("#method").input_value() == "max-ss-adaptive"
+
+
 def test_filters_search_and_weights(page: Any, mock: Mock) -> None:
     press(page, "/")
     page.keyboard.type("blender")
@@ -395,6 +442,19 @@ def test_a_cut_that_another_excludes_is_told_before_and_refused_in_words(context
     press(page, "a")
     saved(page)
     assert mock.decisions[2][1]["state"] == "chosen"
+    # Undone back into what would be both.
+    mock.decide(2, state="undecided")
+    said(page, "Edit point 2 was changed elsewhere")
+    mock.decide(2, state="undecided")
+    press(page, "u")
+    said(page, "changed elsewhere since")
+    mock.decide(2, state="chosen", rank=1)
+    said(page, "Edit point 2 was changed elsewhere")
+    asked = len(mock.asked)
+    press(page, "u")  # the clearing of the first
+    said(page, "cannot be cut together with edit point 2")
+    assert mock.decisions[1][1]["state"] == "undecided"
+    assert not [path for path in mock.asked[asked:] if path.startswith("PUT")]
 
 
 def test_the_viewer_shows_the_outgoing_shot_until_the_point(page: Any) -> None:

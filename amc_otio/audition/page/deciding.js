@@ -61,10 +61,7 @@ export class Deciding {
     }
     const rival = this.#session.rivalOf(point);
     if (rival !== null) {
-      this.hearing.refused({
-        reason: `Edit point ${point.number} cannot be cut together with edit point ${rival}: both change the same shot`,
-        remedy: `to go on, go to edit point ${rival} and clear it (Delete)`,
-      });
+      this.hearing.refused(togetherWith(point.number, rival));
       return;
     }
     this.decide(point.number, { ...this.hearing.adjustments, state: "chosen", rank: take.rank }, `accepted ${take.name}`);
@@ -113,6 +110,11 @@ export class Deciding {
       return;
     }
     const { decision } = undone;
+    const rival = decision.state === "chosen" ? this.#session.rivalOf(points.get(undone.number)) : null;
+    if (rival !== null) {
+      this.hearing.refused(togetherWith(undone.number, rival));
+      return;
+    }
     decisions.change(undone.number, decision);
     if (decision.state === "chosen") state.set({ choice: decision.rank });
     this.hearing.again();
@@ -175,10 +177,11 @@ export class Deciding {
   }
 
   #showSaving() {
-    const { pending, failing } = this.#session.decisions;
+    const { pending, failing, problem } = this.#session.decisions;
     const { path, note } = this.#session.source.decisions;
     const kept = path ? `Decisions are kept in ${path}` : "";
-    if (failing || (this.#ended && pending)) this.#announcer.banner(NO_ANSWER);
+    if (failing) this.#announcer.banner(`Not saved: ${problem}.`);
+    else if (this.#ended && pending) this.#announcer.banner(NO_ANSWER);
     else if (this.#ended) this.#announcer.banner(endWords(this.#ended, kept), { calm: true });
     else this.#announcer.banner(note ? `${note[0].toUpperCase()}${note.slice(1)}.` : null, { calm: true });
     const saved = at("saved");
@@ -186,6 +189,13 @@ export class Deciding {
     else saved.textContent = this.#saved && path ? `Saved in ${path}` : kept;
     saved.title = path ?? "";
   }
+}
+
+function togetherWith(number, rival) {
+  return {
+    reason: `Edit point ${number} cannot be cut together with edit point ${rival}: both change the same shot`,
+    remedy: `to go on, go to edit point ${rival} and clear it (Delete)`,
+  };
 }
 
 function endWords({ reason, lost }, kept) {

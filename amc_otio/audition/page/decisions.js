@@ -33,6 +33,7 @@ export class Decisions extends EventTarget {
   #numbers;
   #records = new Map();
   #failing = false;
+  #problem = "";
   #ended = false;
   #wait = FIRST_WAIT_S;
   #timer = 0;
@@ -76,6 +77,11 @@ export class Decisions extends EventTarget {
     return this.#failing;
   }
 
+  /** Why saving failed last, in words. */
+  get problem() {
+    return this.#problem;
+  }
+
   /** Decide; shown at once and saved as soon as the server answers. */
   change(number, decision) {
     const record = this.#record(number);
@@ -116,6 +122,7 @@ export class Decisions extends EventTarget {
       this.#drop(number, sent, error.message);
     } else {
       this.#failing = true;
+      this.#problem = error.message;
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => this.#again(), 1000 * this.#wait);
       this.#wait = Math.min(2 * this.#wait, LONGEST_WAIT_S);

@@ -12,11 +12,16 @@ import { rounded } from "./rational.js";
 export function gains(n, law = "equal-power") {
   const out = new Float64Array(n);
   const coming = new Float64Array(n);
-  const shape = law === "equal-gain" ? (x) => x : Math.sqrt;
   for (let i = 0; i < n; i++) {
     const x = (i + 0.5) / n;
-    out[i] = shape(1 - x);
-    coming[i] = shape(x);
+    out[i] = 1 - x;
+    coming[i] = x;
+  }
+  if (law !== "equal-gain") {
+    for (let i = 0; i < n; i++) {
+      out[i] = Math.sqrt(out[i]);
+      coming[i] = Math.sqrt(coming[i]);
+    }
   }
   return [out, coming];
 }

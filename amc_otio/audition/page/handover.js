@@ -15,7 +15,7 @@ export function makeHandover(session, say) {
     const dialog = makeWrite(
       at("write"),
       { summary: at("write-summary"), table: at("formats"), bounce: at("bounce"), write: at("write-now"), result: at("written"), form: at("write-form") },
-      { source, tell: say, counts: () => session.counts(), noTimeline: told.no_timeline },
+      { source, tell: say, counts: () => session.counts(), decisions: session.decisions, noTimeline: told.no_timeline },
     );
     return () => dialog.open();
   }

@@ -101,6 +101,15 @@ export class Hearing {
     const { point, take, decisions, drafts } = this.#session;
     const { current } = this.stage;
     if (!take || !current?.take) return;
+    try {
+      // Before the patch is laid over what else was adjusted while they were on their way.
+      if (patch.method) await this.stage.needJoins();
+    } catch (error) {
+      this.refused({ reason: error.message, remedy: "" });
+      this.#controls.show({ ...current, methods: this.#methods });
+      return;
+    }
+    if (this.stage.current !== current) return;
     const adjustments = { ...current.adjustments, ...patch };
     const refusal = await this.stage.adjust(adjustments).catch((error) => ({ reason: error.message, remedy: "" }));
     if (this.stage.current !== current) return;

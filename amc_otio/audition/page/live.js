@@ -12,7 +12,13 @@ const LOST_TRIES = 2;
 const KEPT_FRAMES = 1000;
 const KEPT_VIDEOS = 32;
 
-/** What the server would not do, in its words. `kind`: "refused", "conflict", "unreachable" or "busy". */
+/** Answers that will not be others when the same is asked again. */
+const FOR_GOOD = [404, 413, 415, 422];
+/** Pauses before events that were refused are asked for again. */
+const FIRST_PAUSE_S = 2;
+const LONGEST_PAUSE_S = 30;
+
+/** What the server would not do, in its words. `kind`: "refused", "conflict"; not now: "unreachable", "busy", "unwilling". */
 export class SourceError extends Error {
   /**
    * @param {string} kind
@@ -40,6 +46,12 @@ const UNREACHABLE = {
   thing: "",
   reason: "the server does not answer",
   remedy: "run amc-otio audition again",
+};
+
+const ANOTHER = {
+  thing: "",
+  reason: "the server was started anew",
+  remedy: "open the address that it printed",
 };
 
 /**
@@ -187,6 +199,8 @@ export class LiveSource {
   #listen(tell) {
     let tries = 0;
     let events = null;
+    let pause = FIRST_PAUSE_S;
+    let timer = 0;
     const open = () => {
       events = new EventSource("api/events");
       events.addEventListener("decision", (event) => tell({ kind: "decision", ...JSON.parse(event.data) }));
@@ -197,6 +211,13 @@ export class LiveSource {
       });
       events.addEventListener("error", () => {
         tries += 1;
+        if (events.readyState === EventSource.CLOSED) {
+          // Answered, but refused: the browser does not ask again.
+          clearTimeout(timer);
+          timer = setTimeout(open, 1000 * pause);
+          pause = Math.min(2 * pause, LONGEST_PAUSE_S);
+          return;
+        }
         if (tries < LOST_TRIES) return;
         close();
         this.#listenAgain = () => {
@@ -209,9 +230,13 @@ export class LiveSource {
         // What was decided elsewhere while nothing was heard is read anew.
         if (tries) tell({ kind: "again" });
         tries = 0;
+        pause = FIRST_PAUSE_S;
       });
     };
-    const close = () => events.close();
+    const close = () => {
+      clearTimeout(timer);
+      events.close();
+    };
     open();
     addEventListener("pagehide", close);
     return close;
@@ -267,7 +292,9 @@ async function ask(address, options = {}) {
       options.signal?.throwIfAborted();
       continue;
     }
-    const kind = answer.status === 409 ? "conflict" : busy ? "busy" : "refused";
+    if (answer.status === 403) throw new SourceError("unwilling", ANOTHER, said);
+    const kept = FOR_GOOD.includes(answer.status) ? "refused" : "unwilling";
+    const kind = answer.status === 409 ? "conflict" : busy ? "busy" : kept;
     throw new SourceError(kind, typeof words === "string" ? { reason: words } : words, said);
   }
 }

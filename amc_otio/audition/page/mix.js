@@ -40,14 +40,19 @@ export function heard(meeting, outFrom = -Infinity) {
  *   `length` in samples from the start, `start` on the outgoing file's clock
  */
 export function mix(outSegment, inSegment, meeting, { from, hold, fixedFade }) {
-  const cut = { ...meeting, fade_before: 0, fade_after: 0, gain_db: 0, glide: 0 };
   const fixed = place(fixedFade, fixedFade, meeting.room);
-  const fade = { ...cut, fade_before: fixed.before, fade_after: fixed.after, law: "equal-power" };
+  const fade = { fade_before: fixed.before, fade_after: fixed.after, law: "equal-power", gain_db: 0, glide: 0 };
   const whole = heard(meeting);
-  const start = Math.min(from ?? whole.from, meeting.out_at - Math.max(fade.fade_before, meeting.fade_before));
+  const { out_at: outAt, in_at: inAt } = meeting;
+  const start = Math.min(from ?? whole.from, outAt - Math.max(fade.fade_before, meeting.fade_before));
   const after = Math.max(hold ?? whole.hold, fade.fade_after, meeting.fade_after);
-  const [A, B, C] = equallyLoud([cut, fade, meeting].map((how) => joined(outSegment, inSegment, how, start, after)));
-  const pointAt = meeting.out_at - start;
+  const pointAt = outAt - start;
+  const cut = joined(outSegment, inSegment, outAt, inAt, start, after);
+  const blends = [fade, meeting].map((how) => {
+    const at = pointAt - how.fade_before;
+    return { at, channels: blended(outSegment, inSegment, outAt, inAt, how, after) };
+  });
+  const [A, B, C] = equallyLoud(cut, blends);
   return { A, B, C, pointAt, start, length: pointAt + after };
 }
 
@@ -63,73 +68,82 @@ export function mix(outSegment, inSegment, meeting, { from, hold, fixedFade }) {
  * @returns {{A: AudioData, pointAt: number, start: number, length: number}} as `mix`
  */
 export function plain(outSegment, inSegment, outAt, inAt, from = outAt - HEARD, hold = HEARD) {
-  const cut = { out_at: outAt, in_at: inAt, fade_before: 0, fade_after: 0, law: "equal-gain", gain_db: 0, glide: 0 };
   const silence = { first: 0, channels: outSegment.channels.map(() => new Float32Array(0)) };
-  const channels = joined(outSegment, inSegment ?? silence, cut, from, hold);
+  const channels = joined(outSegment, inSegment ?? silence, outAt, inAt, from, hold);
   return { A: { channels, gain: 1 }, pointAt: outAt - from, start: from, length: outAt - from + hold };
 }
 
-/**
- * Join two sounds: the outgoing one up to the fade, the blend, the incoming one after it. Outside the fade and the glide
- * every sample equals its source's.
- *
- * @param {Float32Array} outgoing
- * @param {Float32Array} incoming
- * @param {number} outAt the point, as an index of `outgoing`
- * @param {number} inAt and of `incoming`
- * @param {object} how `fade_before`, `fade_after`, `glide` in samples, `law`, `gain_db`
- * @returns {Float32Array} `outAt + incoming.length - inAt` samples
- * @throws {RangeError} when the fade reaches outside the sound
- */
-export function blend(outgoing, incoming, outAt, inAt, how) {
-  const { fade_before: before, fade_after: after } = how;
-  if (before > outAt || outAt + after > outgoing.length || before > inAt || inAt + after > incoming.length) {
-    throw new RangeError("the fade reaches outside the sound that was given");
-  }
-  const fade = before + after;
-  const start = outAt - before;
-  const coming = incoming.slice(inAt - before);
-  if (how.gain_db) {
-    const envelope = levelEnvelope(how, Math.min(fade + how.glide, coming.length));
-    for (let i = 0; i < envelope.length; i++) coming[i] *= envelope[i];
-  }
-  const made = new Float32Array(start + coming.length);
-  made.set(outgoing.subarray(0, start));
-  made.set(coming, start);
-  const [fadeOut, fadeIn] = gains(fade, how.law);
-  for (let i = 0; i < fade; i++) made[start + i] = outgoing[start + i] * fadeOut[i] + coming[i] * fadeIn[i];
-  return made;
+// As many channels as the wider one has; mono goes to all of them at unchanged level.
+function eachChannel(outSegment, inSegment, make) {
+  const count = Math.max(outSegment.channels.length, inSegment.channels.length);
+  return Array.from({ length: count }, (_, channel) => make(channel));
 }
 
-// As many channels as the wider one has; mono goes to all of them at unchanged level.
-function joined(outSegment, inSegment, how, start, hold) {
-  const { out_at: outAt, in_at: inAt, fade_before: before, fade_after: after } = how;
-  const count = Math.max(outSegment.channels.length, inSegment.channels.length);
-  return Array.from({ length: count }, (_, channel) => {
-    const outgoing = stretch(outSegment, channel, start, outAt + after);
-    const incoming = stretch(inSegment, channel, inAt - before, inAt + hold);
-    return blend(outgoing, incoming, outAt - start, before, how);
+// The outgoing sound from `start` to its point, the incoming one after its own: every sample is its source's.
+function joined(outSegment, inSegment, outAt, inAt, start, hold) {
+  return eachChannel(outSegment, inSegment, (channel) => {
+    const made = new Float32Array(outAt - start + hold);
+    copy(outSegment, channel, start, made.subarray(0, outAt - start));
+    copy(inSegment, channel, inAt, made.subarray(outAt - start));
+    return made;
   });
 }
 
-// Samples `from` to `to` of a file, silent outside the segment.
-function stretch({ first, channels }, channel, from, to) {
-  const samples = channels[Math.min(channel, channels.length - 1)];
-  const within = samples.subarray(Math.max(0, from - first), Math.max(0, to - first));
-  if (within.length === to - from) return within;
-  const made = new Float32Array(to - from);
-  made.set(within, Math.max(0, first - from));
-  return made;
+// From the fade's start on what differs from the plain cut: the fade, and the glide that is heard.
+function blended(outSegment, inSegment, outAt, inAt, how, hold) {
+  const { fade_before: before, fade_after: after, law, gain_db: gain, glide } = how;
+  const fade = before + after;
+  const length = gain ? Math.min(fade + glide, before + hold) : fade;
+  const [fadeOut, fadeIn] = gains(fade, law);
+  const level = gain ? levelEnvelope(how, length) : null;
+  const going = new Float32Array(fade);
+  return eachChannel(outSegment, inSegment, (channel) => {
+    const made = new Float32Array(length);
+    copy(outSegment, channel, outAt - before, going);
+    copy(inSegment, channel, inAt - before, made);
+    if (level) for (let i = 0; i < length; i++) made[i] *= level[i];
+    for (let i = 0; i < fade; i++) made[i] = going[i] * fadeOut[i] + made[i] * fadeIn[i];
+    return made;
+  });
 }
 
-function equallyLoud(sounds) {
-  const power = sounds.map(meanSquare);
+// Samples of a file from `from` on into silence, as many as there is room for and the segment holds.
+function copy({ first, channels }, channel, from, into) {
+  const samples = channels[Math.min(channel, channels.length - 1)];
+  const to = from + into.length;
+  const within = samples.subarray(Math.max(0, from - first), Math.max(0, to - first));
+  if (within.length) into.set(within, Math.max(0, first - from));
+}
+
+// The cut, and the cut with each blend in its place, at one loudness. What is the same in all of them is measured once.
+function equallyLoud(cut, blends) {
+  const ends = ({ at, channels }) => [at, at + channels[0].length];
+  const marks = [0, cut[0].length, ...blends.flatMap(ends)].sort((one, other) => one - other);
+  const pieces = marks.slice(1).map((to, i) => ({ from: marks[i], to, energy: energy(cut, marks[i], to) }));
+  const outside = (from, to) => sum(pieces.filter((piece) => piece.to <= from || piece.from >= to));
+  const power = [sum(pieces)];
+  const sounds = [cut];
+  for (const blend of blends) {
+    const [from, to] = ends(blend);
+    power.push(outside(from, to) + energy(blend.channels, 0, to - from));
+    sounds.push(
+      cut.map((samples, channel) => {
+        const made = samples.slice();
+        made.set(blend.channels[channel], from);
+        return made;
+      }),
+    );
+  }
   const quietest = Math.min(...power);
   return sounds.map((channels, i) => ({ channels, gain: quietest > 0 ? Math.sqrt(quietest / power[i]) : 1 }));
 }
 
-function meanSquare(channels) {
-  let sum = 0;
-  for (const samples of channels) for (let i = 0; i < samples.length; i++) sum += samples[i] * samples[i];
-  return sum / (channels.length * channels[0].length || 1);
+function sum(pieces) {
+  return pieces.reduce((total, piece) => total + piece.energy, 0);
+}
+
+function energy(channels, from, to) {
+  let total = 0;
+  for (const samples of channels) for (let i = from; i < to; i++) total += samples[i] * samples[i];
+  return total;
 }

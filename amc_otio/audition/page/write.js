@@ -2,6 +2,9 @@
 import { counted, make } from "./dom.js";
 import { openDialog } from "./dialogs.js";
 
+/** How long writing waits for what is being saved. */
+const LONGEST_WAIT_MS = 10_000;
+
 const yes = (value) => (value ? "yes" : "no");
 
 /** What a format is measured to keep: a heading, and its words. */
@@ -22,9 +25,9 @@ const KEEPS = [
  * @param {HTMLDialogElement} dialog
  * @param {Record<string, HTMLElement>} at summary, table, bounce, write, result, form
  * @param {{source: object, tell: (text: string, options?: object) => void, counts: () => Record<string, number>,
- *   noTimeline: string | null}} with
+ *   decisions: Decisions, noTimeline: string | null}} with
  */
-export function makeWrite(dialog, at, { source, tell, counts, noTimeline }) {
+export function makeWrite(dialog, at, { source, tell, counts, decisions, noTimeline }) {
   let formats = null;
   let waiting = []; // {form, row}: those that are not measured yet, in order
   let closing = new AbortController();
@@ -120,8 +123,9 @@ export function makeWrite(dialog, at, { source, tell, counts, noTimeline }) {
     if (!chosen) return;
     busy = true;
     summarise();
-    at.result.replaceChildren(make("p", { text: "The timeline is written…" }));
     try {
+      await everythingSaved();
+      at.result.replaceChildren(make("p", { text: "The timeline is written…" }));
       const made = await source.write.write({ format: chosen.value, bounce: at.bounce.checked });
       showResult(made);
       tell(`Written: ${made.output}`);
@@ -131,6 +135,20 @@ export function makeWrite(dialog, at, { source, tell, counts, noTimeline }) {
     }
     busy = false;
     summarise();
+  }
+
+  /** Wait for changes that are being saved: the server writes what it has kept. */
+  async function everythingSaved() {
+    if (!decisions.pending) return;
+    at.result.replaceChildren(make("p", { text: "The last changes are saved…" }));
+    const wanted = JSON.stringify(counts());
+    const until = performance.now() + LONGEST_WAIT_MS;
+    while (decisions.pending && !decisions.failing && performance.now() < until) {
+      await new Promise((done) => setTimeout(done, 50));
+    }
+    const { pending } = decisions;
+    if (pending) throw new Error(`Not written: ${counted(pending, "change")} ${pending === 1 ? "is" : "are"} not saved yet`);
+    if (JSON.stringify(counts()) !== wanted) throw new Error("Not written: a change was not kept; look at what will be cut, and write again");
   }
 
   function showResult(made) {
