@@ -80,6 +80,9 @@ NAMES = """() => {
   return without;
 }"""
 
+STILL = """() => document.getAnimations().every((one) => one.playState !== "running")
+  && window.amc.state.values.status !== "loading" """
+
 FOCUSED = """() => {
   const at = document.activeElement;
   return at === document.body ? "body" : at.id || at.dataset.choice || at.dataset.number || at.value || at.tagName;
@@ -96,19 +99,20 @@ def test_every_text_can_be_read_in_both_schemes(server: Server, context: Any, sc
     editor.select(2)
     editor.press("x")
     editor.saved()
-    editor.page.wait_for_timeout(300)
+    editor.until(STILL)
     for where, keys, closing in (
-        ("page", (), ()),
-        ("weigh", ("s",), ("Escape",)),
-        ("help", ("?",), ("Escape",)),
-        ("write", ("w",), ()),
+        ("main", (), ()),
+        ("#weigh", ("s",), ("Escape",)),
+        ("#help", ("?",), ("Escape",)),
+        ("#write", ("w",), ()),
     ):
         editor.press(*keys)
-        editor.page.wait_for_timeout(300)
+        editor.until("box => document.querySelector(box).checkVisibility()", where)
+        editor.until(STILL)
         found = editor.page.evaluate(CONTRAST)
         assert found["seen"] > 20
         assert not found["poor"], (where, found["poor"])
-        editor.page.screenshot(path=artifacts(tmp_path) / f"{scheme}-{where}.png")
+        editor.page.screenshot(path=artifacts(tmp_path) / f"{scheme}-{where.lstrip('#')}.png")
         editor.press(*closing)
 
 
@@ -118,8 +122,8 @@ def test_everything_that_can_be_used_has_a_name_and_a_role(server: Server, conte
     assert editor.page.evaluate(NAMES) == []
     for key, box in (("s", "#weigh"), ("?", "#help"), ("w", "#write")):
         editor.press(key)
-        editor.page.wait_for_timeout(300)
-        assert editor.page.locator(box).is_visible()
+        editor.until(STILL)
+        editor.until("box => document.querySelector(box).checkVisibility()", box)
         assert editor.page.evaluate(NAMES) == []
         editor.press("Escape")
         editor.until("box => !document.querySelector(box).open", box)
@@ -183,6 +187,6 @@ def test_it_fits_the_screen(server: Server, context: Any, size: tuple[int, int],
     editor = Editor(context, server.url)
     editor.page.set_viewport_size({"width": size[0], "height": size[1]})
     editor.select(2, 3)
-    editor.page.wait_for_timeout(300)
+    editor.until(STILL)
     fits(editor.page)
     editor.page.screenshot(path=artifacts(tmp_path) / f"size-{size[0]}x{size[1]}.png")

@@ -178,6 +178,14 @@ def test_a_second_cut_of_one_shot_is_refused_and_decisions_are_loaded(exported: 
     editor.until("document.querySelector('#said').textContent.includes('changes the same shot')")
     assert editor.mark(2) == "undecided"
     kept = {**chosen, "point": told["points"][2]["id"], "state": "kept", "rank": None}
+    # So is one that the format does not allow.
+    beyond = {"nudge_frames": 10_001, "fade_length": "11/1", "fade_law": "loud", "method": "x", "note": "n" * 10_001}
+    for key, value in beyond.items():
+        (tmp_path / f"{key}.json").write_text(json.dumps({**given, "decisions": [{**kept, key: value}]}), "utf-8")
+        page.locator("#load-file").set_input_files(tmp_path / f"{key}.json")
+        damaged = "words => document.querySelector('#said').textContent.startsWith(words)"
+        editor.until(damaged, f"{key}.json: the file is damaged")
+        assert editor.mark(3) == "undecided"
     (tmp_path / "other.json").write_text(json.dumps({**given, "decisions": [kept]}), "utf-8")
     assert page.locator("#load-button").is_visible()
     page.locator("#load-file").set_input_files(tmp_path / "other.json")

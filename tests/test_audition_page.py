@@ -321,7 +321,7 @@ def test_a_nudge_while_joins_are_on_their_way_is_kept(page: Any) -> None:
         page.wait_for_timeout(20)
     for route in held:
         route.continue_()
-    said(page, "max-ss")
+    said(page, "method Max-SS")
     assert page.locator("#nudge").text_content() == "+1"
     assert page.locator("#method").input_value() == "max-ss-adaptive"
 

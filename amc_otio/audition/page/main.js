@@ -2,6 +2,7 @@
  * The page: its parts are put together here.
  *
  *   source.js     where everything comes from: live.js asks the server (lane.js: how much at once), offline.js reads the file
+ *                 (kept.js: its decisions)
  *   session.js    what was told, decided (decisions.js, undo.js) and selected (state.js), and questions about them
  *   lists.js      edit points (points.js), candidates (takes.js, weigh.js), filters
  *   hearing.js    the selected row on the stage (stage.js: mix.js, player.js, viewer.js, waveform.js and the other drawings)
