@@ -16,11 +16,13 @@ from library_helpers import child_environment, content_of, shard_files
 from amc_otio.library.library import Library
 
 CHILD = """
+import signal
 import sys
 from pathlib import Path
 from amc_otio.library import Library
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is born deaf to Ctrl-C
     library, clips, workers = sys.argv[1:]
     with Library.open(library) as opened:
         report = opened.index(Path(clips).read_text().splitlines(), "mfcc", workers=int(workers))

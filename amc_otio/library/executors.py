@@ -12,10 +12,17 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    as_completed,
+    wait,
+)
 from dataclasses import replace
 from multiprocessing.connection import wait as wait_for
-from queue import SimpleQueue
 from typing import Any
 
 from amc_otio.errors import LibraryError
@@ -73,24 +80,19 @@ def _pool_results(left: deque[Job], workers: int, lost: list[Job], in_flight: in
     stop = context.Event()
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(stop,))
     futures: dict[Future[JobResult], Job] = {}
-    ended: SimpleQueue[Future[JobResult] | None] = SimpleQueue()
     restore = _limit_children(left[0].threads or 1)
-    ctrl_c = _CtrlC(lambda: ended.put(None))
-    ctrl_c.take()
     try:
         while (left and not lost) or futures:
             while left and not lost and len(futures) < in_flight:
-                future = pool.submit(_embed_in_worker, left[0])
-                futures[future] = left.popleft()
-                future.add_done_callback(ended.put)
-            done = ended.get()
-            if done is None:  # Ctrl-C
-                break
-            job = futures.pop(done)
-            try:
-                yield job, done.result()
-            except BrokenExecutor:
-                lost.append(job)
+                futures[pool.submit(_embed_in_worker, left[0])] = left[0]
+                left.popleft()
+            done, _ = wait(futures, return_when=FIRST_COMPLETED)
+            for future in done:
+                job = futures.pop(future)
+                try:
+                    yield job, future.result()
+                except BrokenExecutor:
+                    lost.append(job)
     except BrokenExecutor:  # at submit: the pool broke since
         lost += futures.values()
     finally:
@@ -98,37 +100,6 @@ def _pool_results(left: deque[Job], workers: int, lost: list[Job], in_flight: in
         stop.set()
         pool.shutdown(wait=True, cancel_futures=True)
         restore()
-        ctrl_c.give_back()
-
-
-class _CtrlC:
-    """Ctrl-C is told instead of raised wherever it strikes, between `take` and `give_back`.
-
-    Raised while the pool or a future holds one of its locks, it would leave that locked, and the pool would never end.
-    A second Ctrl-C is raised at once. Other handlers than Python's own stay, and in other threads there is none.
-    """
-
-    def __init__(self, tell: Callable[[], None]) -> None:
-        self._tell = tell
-        self.struck = False
-
-    def take(self) -> None:
-        """Begin."""
-        in_main = threading.current_thread() is threading.main_thread()
-        if in_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            signal.signal(signal.SIGINT, self._answer)
-
-    def give_back(self) -> None:
-        """End; what was told is raised now, if it was not yet."""
-        if signal.getsignal(signal.SIGINT) == self._answer:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-        if self.struck:
-            raise KeyboardInterrupt
-
-    def _answer(self, *_: object) -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        self.struck = True
-        self._tell()
 
 
 def _limit_children(threads: int) -> Callable[[], None]:
