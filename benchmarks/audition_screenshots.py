@@ -39,7 +39,7 @@ def main() -> int:
         folder.mkdir()
         edit, proposals = copy_example(folder), folder / "proposals.json"
         gallery = ("--gallery", folder / "sounds", folder / "media")
-        wider = ("--per-source", "3", "--short", "keep")  # so that the few bundled sounds fill the list
+        wider = ("--per-source", "4", "--short", "keep", "-k", "12")  # so that the few bundled sounds fill the list
         done = run_command(folder, "propose", edit, "-o", proposals, *gallery, *wider)
         if done.returncode:
             raise SystemExit(done.stderr)
@@ -51,7 +51,7 @@ def main() -> int:
                     editor = Editor(context, server.url)
                     if first == 0 and scheme == "light":
                         decide(editor)
-                    editor.select(4, 2)
+                    editor.select(1, 2)
                     # Where both sounds are heard.
                     editor.page.evaluate("window.amc.player.seek(window.amc.player.duration * 0.53)")
                     for _ in range(600):
@@ -69,11 +69,11 @@ def main() -> int:
 
 def decide(editor) -> None:
     """Some edit points are decided, so that the list shows what that looks like."""
-    editor.select(1, 1)
+    editor.select(3, 1)
     editor.press("a")
-    editor.select(2)
+    editor.select(5)
     editor.press("x")
-    editor.select(3)
+    editor.select(6)
     editor.press("k")
     editor.saved()
 
