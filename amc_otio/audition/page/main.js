@@ -62,7 +62,7 @@ async function start() {
   const deciding = new Deciding(session, { announcer, lists });
   const hearing = new Hearing(session, { say, lists, decide: (...asked) => deciding.decide(...asked) });
   deciding.hearing = hearing;
-  const help = makeHelp(at("help"), at("help-body"));
+  const help = makeHelp(at("help"), at("help-body"), source.live && { place: at("ending"), button: at("end"), end: () => source.end() });
   const commands = makeCommands({ session, lists, hearing, deciding, help, write: makeHandover(session, say), say });
   listen(commands, lists);
   tellThatSomebodyIsHere(source);
