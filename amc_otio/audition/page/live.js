@@ -3,7 +3,7 @@ import { Addresses, Gate, Lane } from "./lane.js";
 import { parse } from "./safetensors.js";
 
 /** Bytes of sound that are kept; the least recently used go first. */
-const KEPT_BYTES = 192 * 1024 * 1024;
+export const KEPT_BYTES = 192 * 1024 * 1024;
 const BUSY_TRIES = 4;
 const FRAMES_AT_ONCE = 2;
 const VIDEOS_AT_ONCE = 1;
@@ -150,7 +150,7 @@ export class LiveSource {
       .then((answer) => answer.arrayBuffer())
       .then((buffer) => {
         entry.bytes = buffer.byteLength;
-        this.#shrink();
+        shrink(this.#segments, KEPT_BYTES);
         return segmentOf(parse(buffer));
       });
     entry.promise.catch(() => this.#segments.delete(id));
@@ -241,16 +241,17 @@ export class LiveSource {
     addEventListener("pagehide", close);
     return close;
   }
+}
 
-  #shrink() {
-    let bytes = 0;
-    for (const entry of this.#segments.values()) bytes += entry.bytes;
-    for (const [id, entry] of this.#segments) {
-      if (bytes <= KEPT_BYTES) return;
-      if (!entry.bytes) continue;
-      bytes -= entry.bytes;
-      this.#segments.delete(id);
-    }
+/** Forget the segments used longest ago until the rest fits; one that is still loading has no bytes and stays. */
+export function shrink(segments, most) {
+  let bytes = 0;
+  for (const entry of segments.values()) bytes += entry.bytes;
+  for (const [id, entry] of segments) {
+    if (bytes <= most) return;
+    if (!entry.bytes) continue;
+    bytes -= entry.bytes;
+    segments.delete(id);
   }
 }
 

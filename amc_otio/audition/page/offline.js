@@ -1,6 +1,6 @@
 /** The page's material from its own file, in elements that no browser runs; decisions are kept.js's. */
 import { Kept, refused } from "./kept.js";
-import { matrixOf, segmentOf } from "./live.js";
+import { matrixOf, segmentOf, shrink } from "./live.js";
 import { adjusted } from "./meeting.js";
 import { parse } from "./safetensors.js";
 
@@ -38,7 +38,7 @@ export class OfflineSource {
     const entry = { bytes: 0, promise: null };
     entry.promise = decoded(id).then((segment) => {
       entry.bytes = segment.channels.length * segment.channels[0].byteLength;
-      this.#shrink();
+      shrink(this.#segments, KEPT_BYTES);
       return segment;
     });
     entry.promise.catch(() => this.#segments.delete(id));
@@ -123,17 +123,6 @@ export class OfflineSource {
       }
     }
     return adjusted(meeting, decision, this.#told.rate, this.#told).refusal ?? null;
-  }
-
-  #shrink() {
-    let bytes = 0;
-    for (const entry of this.#segments.values()) bytes += entry.bytes;
-    for (const [id, entry] of this.#segments) {
-      if (bytes <= KEPT_BYTES) return;
-      if (!entry.bytes) continue;
-      bytes -= entry.bytes;
-      this.#segments.delete(id);
-    }
   }
 }
 
