@@ -1,11 +1,9 @@
 /** The page's material from its own file, in elements that no browser runs; decisions are kept.js's. */
 import { Kept, refused } from "./kept.js";
-import { matrixOf, segmentOf, shrink } from "./live.js";
+import { KEPT_BYTES, matrixOf, segmentOf, shrink } from "./live.js";
 import { adjusted } from "./meeting.js";
 import { parse } from "./safetensors.js";
 
-/** Bytes of decoded sound that are kept; the least recently used go first. */
-const KEPT_BYTES = 192 * 1024 * 1024;
 const RATE = 48000;
 const IMPORTED_BYTES = 64 * 1024 * 1024;
 
